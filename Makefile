@@ -1,0 +1,102 @@
+# make demo      sets up what is missing, installs, shows one sale from the lead to the paid invoice
+# make test      sets up what is missing, installs, runs every suite; make test SUITES="lint pgtap" runs some
+# make lint | real_data | bench      one of them alone
+# make | make install | make installcheck | make clean      as for any PostgreSQL extension
+
+EXTENSION  = sales_crm
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+# Lowest room first: an include, a foreign key or a call only points to an earlier name.
+ROOMS = core security history lifecycle party catalog pricing activity opportunity lead document marketing process automation analytics
+
+MODULE_big  = $(EXTENSION)
+C_FILES    := $(wildcard src/$(EXTENSION).c) $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
+H_FILES    := $(wildcard src/*.h) $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.h)))
+OBJS        = $(C_FILES:.c=.o)
+PG_CPPFLAGS = -I$(srcdir)/src -DSALES_CRM_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+
+# The extension script: members only, then the call that makes the first organization.
+CODE_SQL   := $(foreach r,$(ROOMS),$(wildcard src/$(r)/functions.sql)) $(wildcard src/core/finish_install.sql)
+# The organization script: ordinary objects, one part of all rooms after the other.
+part        = $(foreach r,$(ROOMS),$(wildcard src/$(r)/$(1).sql))
+TABLES_SQL := $(call part,tables) $(wildcard src/core/finish_tables.sql)
+TRIGGERS_SQL := $(call part,triggers)
+VIEWS_SQL  := $(call part,views)
+SEED_SQL   := $(call part,seed)
+COMMENTS    = src/core/comment_columns.awk
+
+INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
+# Not with two dashes: that would make it a version of the extension.
+ORG_SQL     = $(EXTENSION)_organization.sql
+DATA        = $(wildcard src/upgrade/$(EXTENSION)--*.sql)
+DATA_built  = $(INSTALL_SQL) $(ORG_SQL)
+
+# install comes first and uninstall last, the rest by name.
+SQL_TESTS      := $(notdir $(basename $(sort $(wildcard sql/*.sql))))
+REGRESS        := $(filter install,$(SQL_TESTS)) $(filter-out install uninstall,$(SQL_TESTS)) $(filter uninstall,$(SQL_TESTS))
+ISOLATION      := $(notdir $(basename $(sort $(wildcard test/specs/*.spec))))
+ISOLATION_OPTS  = --inputdir=test --outputdir=. --load-extension=$(EXTENSION)
+PGTAP_TESTS    := $(sort $(wildcard test/pgtap/*.sql))
+PROVE_TESTS    := $(sort $(wildcard test/t/*.pl))
+LINT_TESTS     := $(sort $(wildcard test/lint/*.sh))
+TAP_TESTS       = $(if $(PROVE_TESTS),1)
+EXTRA_CLEAN     = $(INSTALL_SQL).tmp $(ORG_SQL).tmp results regression.diffs regression.out output_iso tmp_check
+
+PG_CONFIG := $(firstword $(PG_CONFIG) $(wildcard /usr/lib/postgresql/15/bin/pg_config) pg_config)
+PGXS      := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+export PG_CONFIG ROOMS REGRESS ISOLATION PGTAP_TESTS PROVE_TESTS LINT_TESTS
+
+# A bare make builds; the real rule comes with PGXS.
+all:
+
+ifneq ($(PGXS),)
+# No bitcode for the JIT compiler unless asked for: it needs clang.
+ifneq ($(origin with_llvm),command line)
+override with_llvm = no
+endif
+include $(PGXS)
+
+$(OBJS): $(H_FILES) $(EXTENSION).control Makefile
+else
+all install installcheck:
+	@bash test/setup.sh build
+	@$(MAKE) --no-print-directory $@
+clean:
+	rm -f $(OBJS) $(EXTENSION).so $(DATA_built)
+endif
+
+$(INSTALL_SQL): $(CODE_SQL) $(EXTENSION).control Makefile
+	@echo "assembling $@"
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	   for file in $(CODE_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; } > $@.tmp
+	@mv $@.tmp $@
+
+$(ORG_SQL): $(TABLES_SQL) $(TRIGGERS_SQL) $(VIEWS_SQL) $(SEED_SQL) $(COMMENTS) Makefile
+	@echo "assembling $@"
+	@{ echo '-- part: tables'; \
+	   for file in $(TABLES_SQL); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done; \
+	   printf '\n-- part: triggers\n'; for file in $(TRIGGERS_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; \
+	   printf '\n-- part: views\n'; \
+	   for file in $(VIEWS_SQL); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done; \
+	   printf '\n-- part: seed\n'; for file in $(SEED_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; } > $@.tmp
+	@mv $@.tmp $@
+
+SUITES = lint regress pgtap isolation tap real_data
+test:
+	@bash test/run.sh $(SUITES)
+lint real_data:
+	@bash test/run.sh $@
+demo:
+	@bash test/demo/demo.sh
+demo_stop:
+	@bash test/demo/demo.sh stop
+bench:
+	@bash test/setup.sh install
+	@bash test/bench/run.sh
+# What the suites run, one file a line.
+list_tests:
+	@printf '%s\n' $(addprefix sql/,$(addsuffix .sql,$(REGRESS))) $(addprefix test/specs/,$(addsuffix .spec,$(ISOLATION))) \
+		$(PGTAP_TESTS) $(PROVE_TESTS) $(LINT_TESTS)
+
+.PHONY: all install installcheck clean test lint real_data demo demo_stop bench list_tests

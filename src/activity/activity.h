@@ -1,0 +1,25 @@
+/*
+ * activity.h
+ *	  Activities, of which this room makes the closing ones.
+ */
+#ifndef CRM_ACTIVITY_H
+#define CRM_ACTIVITY_H
+
+#include "lifecycle/lifecycle.h"
+
+/* The completed activity that tells of a closing (D§0.10). */
+typedef struct CrmClosing
+{
+	const char *activity_type;	/* opportunity_close, quote_close, order_close */
+	const char *entity;			/* what was closed */
+	int64		record_id;
+	const char *subject;
+	const char *description;	/* or NULL */
+	int64		owner_id;
+	const char *made_by;
+} CrmClosing;
+
+extern int64 activity_close(CrmOrganization *org, const CrmClosing *closing);
+extern void activity_init(void);
+
+#endif							/* CRM_ACTIVITY_H */

@@ -1,0 +1,200 @@
+/*
+ * catalog.c
+ *	  The entities of this room, the base currency, and publishing a product.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "catalog/catalog.h"
+
+static void complete_currency(CrmRow *row, CrmTicket *ticket);
+static void keep_base_currency(CrmRow *row);
+static void check_code(const char *code);
+static void refuse_base(CrmRow *row, const char *what);
+static void refuse_when_used(CrmOrganization *org, const char *code);
+
+static const CrmEntity product_entity = {
+	.name = "product", .key = "product_id", .label = "product", .title = "product_number"
+};
+static const CrmEntity entities[] = {
+	{.name = "currency", .key = "currency_code", .label = "currency",
+	.complete = complete_currency, .before_delete = keep_base_currency},
+	{.name = "unit_group", .key = "unit_group_id", .label = "unit group", .title = "name"},
+	{.name = "unit", .key = "unit_id", .label = "unit", .title = "name"},
+	{.name = "price_list", .key = "price_list_id", .label = "price list", .title = "name"},
+	{.name = "price_list_item", .key = "price_list_item_id", .label = "price list item"}
+};
+
+static CrmStatement insert_currency = {
+	.sql = "INSERT INTO @currency (currency_code, name, decimals, exchange_rate) "
+	"SELECT $1, $1, CASE WHEN $1 IN ('JPY', 'KRW', 'CLP', 'VND', 'ISK', 'PYG', 'UGX', 'XAF', 'XOF', 'XPF') THEN 0 "
+	"WHEN $1 IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3 ELSE 2 END, 1 "
+	"WHERE NOT EXISTS (SELECT FROM @currency WHERE currency_code = $1)",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement set_base = {
+	.sql = "UPDATE @organization_setting SET value = $1 WHERE name = 'base_currency'",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement rebase_rates = {
+	.sql = "UPDATE @currency SET exchange_rate = exchange_rate / "
+	"(SELECT b.exchange_rate FROM @currency b WHERE b.currency_code = $1)",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement documents_with_money = {
+	.sql = "SELECT c.relname::text FROM pg_catalog.pg_class c "
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'exchange_rate' "
+	"JOIN pg_catalog.pg_attribute b ON b.attrelid = c.oid AND b.attname = 'owner_id' "
+	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p') ORDER BY 1",
+	.argtypes = {OIDOID}
+};
+static CrmStatement insert_rate = {
+	.sql = "INSERT INTO @exchange_rate_history (currency_code, exchange_rate, valid_from_at) "
+	"VALUES ($1, $2, now())",
+	.argtypes = {TEXTOID, NUMERICOID}
+};
+
+PG_FUNCTION_INFO_V1(catalog_publish_product);
+PG_FUNCTION_INFO_V1(catalog_set_base);
+PG_FUNCTION_INFO_V1(catalog_record_rate);
+
+/* catalog_init registers the entities of this room. */
+void
+catalog_init(void)
+{
+	lifecycle_add_entity(&product_entity);
+	for (int i = 0; i < lengthof(entities); i++)
+		lifecycle_add_entity(&entities[i]);
+}
+
+/* catalog_publish_product makes a draft sellable. */
+Datum
+catalog_publish_product(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "product_id");
+	CrmOrganization *org = core_begin();
+	CrmMove		move = {.entity = &product_entity, .made_by = "publish_product", .to = "active"};
+	char	   *from = lifecycle_lock(org, &product_entity, id);
+
+	lifecycle_require(org, &move, id, from);
+	lifecycle_move(org, &move, id, from);
+	return core_end_text("active");
+}
+
+/* catalog_set_base changes the base currency of the current organization. */
+Datum
+catalog_set_base(PG_FUNCTION_ARGS)
+{
+	char	   *code = core_text_argument(fcinfo, 0, "currency_code");
+
+	catalog_set_base_currency(core_begin(), code);
+	return core_end_text(code);
+}
+
+/*
+ * catalog_set_base_currency makes a currency the base: the others' rates are
+ * expressed in it. No document may exist, since its base amounts would lie.
+ */
+void
+catalog_set_base_currency(CrmOrganization *org, const char *code)
+{
+	CrmValue	args[] = {core_text_value(code)};
+
+	check_code(code);
+	if (strcmp(code, catalog_base_currency(org)) == 0)
+		return;
+	refuse_when_used(org, code);
+	core_run(org, &insert_currency, args);
+	core_run(org, &set_base, args);
+	core_run(org, &rebase_rates, args);
+}
+
+/* catalog_record_rate keeps each exchange rate that a currency had. */
+Datum
+catalog_record_rate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	CrmRow	   *row = core_row(trigdata);
+	CrmValue	args[] = {
+		CRM_DATUM(row_datum(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate"))
+	};
+
+	if (ROW_IS_UPDATE(row) && !row_changed(row, "exchange_rate"))
+		return PointerGetDatum(NULL);
+	SPI_connect();
+	core_run_as_owner(row->org, &insert_rate, "exchange_rate_history", args);
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+/* complete_currency keeps the base currency at rate 1 and active. */
+static void
+complete_currency(CrmRow *row, CrmTicket *ticket)
+{
+	const char *code = row_text(row, "currency_code");
+	const char *state = row_text(row, "state");
+	Datum		one = DirectFunctionCall1(int8_numeric, Int64GetDatum(1));
+
+	if (code == NULL || strcmp(code, catalog_base_currency(row->org)) != 0)
+		return;
+	if (!DatumGetBool(DirectFunctionCall2(numeric_eq, row_datum(row, "exchange_rate"), one)))
+		refuse_base(row, "its rate is always 1");
+	if (state && strcmp(state, "active") != 0)
+		refuse_base(row, "it cannot be deactivated");
+}
+
+static void
+keep_base_currency(CrmRow *row)
+{
+	if (strcmp(row_text(row, "currency_code"), catalog_base_currency(row->org)) == 0)
+		refuse_base(row, "it cannot be deleted");
+}
+
+static void
+refuse_base(CrmRow *row, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("\"%s\" is the base currency: %s", row_text(row, "currency_code"), what),
+			 errdetail("All base amounts are expressed in it."),
+			 errhint("Before the first document sales_crm.set_base_currency() may choose another."),
+			 errtable(row->rel)));
+}
+
+static void
+check_code(const char *code)
+{
+	if (strlen(code) != 3 || strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is no currency code", code),
+				 errdetail("A code has three capital letters (ISO 4217)."),
+				 errhint("Give a code such as EUR.")));
+}
+
+/* refuse_when_used refuses a new base once any table of money documents has a row. */
+static void
+refuse_when_used(CrmOrganization *org, const char *code)
+{
+	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
+	uint64		n = core_run(org, &documents_with_money, args);
+	SPITupleTable *tables = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *table = SPI_getvalue(tables->vals[i], tables->tupdesc, 1);
+
+		if (SPI_execute(psprintf("SELECT 1 FROM %s.%s", org->quoted, quote_identifier(table)),
+						false, 1) != SPI_OK_SELECT || SPI_processed == 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the base currency cannot become \"%s\" any more", code),
+				 errdetail("Table \"%s\" has rows whose base amounts are in \"%s\".",
+						   table, catalog_base_currency(org)),
+				 errhint("Choose the base currency before the first document, or make another organization.")));
+	}
+}

@@ -1,0 +1,118 @@
+/*
+ * currency.c
+ *	  Currencies and the currency of each price list, kept in memory.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+
+#include "catalog/catalog.h"
+
+typedef struct PriceListEntry
+{
+	int64		price_list_id;
+	char	   *currency_code;
+} PriceListEntry;
+
+static void *load_currencies(CrmOrganization *org);
+static void *load_price_lists(CrmOrganization *org);
+
+static const CrmConfig currency_config = {
+	.tables = {"currency"},
+	.load = load_currencies
+};
+static const CrmConfig price_list_config = {
+	.tables = {"price_list"},
+	.load = load_price_lists
+};
+
+static CrmStatement select_currencies = {
+	.sql = "SELECT currency_code, decimals, exchange_rate FROM @currency"
+};
+static CrmStatement select_price_lists = {
+	.sql = "SELECT price_list_id, currency_code FROM @price_list"
+};
+
+/* catalog_base_currency returns the code of the organization's base currency. */
+const char *
+catalog_base_currency(CrmOrganization *org)
+{
+	const char *code = core_setting(org, "base_currency");
+
+	return code ? code : "USD";
+}
+
+/* catalog_find_currency returns a currency, or NULL when there is none of that code. */
+const CrmCurrency *
+catalog_find_currency(CrmOrganization *org, const char *code)
+{
+	return hash_search(core_config(org, &currency_config), code, HASH_FIND, NULL);
+}
+
+/* catalog_currency returns a currency or refuses the code. */
+const CrmCurrency *
+catalog_currency(CrmOrganization *org, const char *code)
+{
+	const CrmCurrency *currency = catalog_find_currency(org, code);
+
+	if (currency == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("currency \"%s\" does not exist", code),
+				 errdetail("Table \"%s.currency\" has no such code.", org->name),
+				 errhint("Add it with its rate: INSERT INTO %s.currency (currency_code, name, exchange_rate) VALUES ('%s', ...).",
+						 org->quoted, code),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "currency")));
+	return currency;
+}
+
+/* catalog_price_list_currency returns the currency of a price list, NULL when unknown. */
+const char *
+catalog_price_list_currency(CrmOrganization *org, int64 price_list_id)
+{
+	PriceListEntry *entry = hash_search(core_config(org, &price_list_config),
+										&price_list_id, HASH_FIND, NULL);
+
+	return entry ? entry->currency_code : NULL;
+}
+
+static void *
+load_currencies(CrmOrganization *org)
+{
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(CrmCurrency),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *all = hash_create("sales_crm currencies", 32, &ctl,
+								  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	uint64		n = core_config_rows(org, "currency", &select_currencies);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		CrmCurrency *currency = hash_search(all, core_result_text(i, 1), HASH_ENTER, NULL);
+		bool		isnull;
+
+		currency->decimals = DatumGetInt32(core_result(i, 2, &isnull));
+		currency->exchange_rate = datumCopy(core_result(i, 3, &isnull), false, -1);
+	}
+	return all;
+}
+
+static void *
+load_price_lists(CrmOrganization *org)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = sizeof(PriceListEntry),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *all = hash_create("sales_crm price lists", 64, &ctl,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	uint64		n = core_config_rows(org, "price_list", &select_price_lists);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		int64		id = core_result_int8(i, 1);
+		PriceListEntry *entry = hash_search(all, &id, HASH_ENTER, NULL);
+
+		entry->currency_code = core_result_text(i, 2);
+	}
+	return all;
+}

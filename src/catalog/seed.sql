@@ -1,0 +1,51 @@
+-- catalog: states of products and price lists, option values, the base currency and the first unit.
+
+INSERT INTO status_reason (entity, state, status_reason, label, is_default, dynamics_state, dynamics_status_reason) VALUES
+    ('product', 'draft', 'draft', 'Draft', true, 2, 0),
+    ('product', 'active', 'active', 'Active', true, 0, 1),
+    ('product', 'under_revision', 'under_revision', 'Under Revision', true, 3, 3),
+    ('product', 'retired', 'retired', 'Retired', true, 1, 2),
+    ('price_list', 'active', 'active', 'Active', true, 0, 100001),
+    ('price_list', 'inactive', 'inactive', 'Inactive', true, 1, 100002),
+    ('unit_group', 'active', 'active', 'Active', true, 0, 1),
+    ('unit_group', 'inactive', 'inactive', 'Inactive', true, 1, 2),
+    ('currency', 'active', 'active', 'Active', true, 0, 1),
+    ('currency', 'inactive', 'inactive', 'Inactive', true, 1, 2);
+
+INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
+    ('product', NULL, 'draft', 'insert'),
+    ('product', 'draft', 'active', 'publish_product');
+
+INSERT INTO state_transition (entity, from_state, to_state, made_by)
+SELECT entity, from_state, to_state, made_by
+  FROM (VALUES ('price_list'), ('unit_group'), ('currency')) AS moved (entity),
+       (VALUES (NULL, 'active', 'insert'), ('active', 'inactive', 'update'), ('inactive', 'active', 'update')) AS move (from_state, to_state, made_by);
+
+INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order) VALUES
+    ('product', 'product_type', 'sales_inventory', 'Sales Inventory', 1, 1),
+    ('product', 'product_type', 'miscellaneous_charges', 'Miscellaneous Charges', 2, 2),
+    ('product', 'product_type', 'services', 'Services', 3, 3),
+    ('product', 'product_type', 'flat_fees', 'Flat Fees', 4, 4);
+
+INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order)
+SELECT 'price_list', used.column_name, choice.value, choice.label, choice.dynamics_code, choice.sort_order
+  FROM (VALUES ('freight_terms', 'address_freight_terms'), ('shipping_method', 'address_shipping_method')) AS used (column_name, as_in)
+  JOIN option_value AS choice ON choice.entity = 'account' AND choice.column_name = used.as_in;
+
+INSERT INTO currency (currency_code, name, symbol, decimals, exchange_rate) VALUES ('USD', 'US Dollar', '$', 2, 1);
+
+WITH default_group AS (
+    INSERT INTO unit_group (name) VALUES ('Default Unit') RETURNING unit_group_id
+)
+INSERT INTO unit (unit_group_id, name, base_quantity, is_base_unit)
+SELECT unit_group_id, 'Primary Unit', 1, true FROM default_group;
+
+INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
+    ('admin', 'table', 'currency'),
+    ('admin', 'table', 'unit_group'),
+    ('admin', 'table', 'unit'),
+    ('admin', 'table', 'product'),
+    ('admin', 'table', 'price_list'),
+    ('admin', 'table', 'price_list_item'),
+    ('admin', 'function', 'publish_product'),
+    ('admin', 'function', 'set_base_currency');

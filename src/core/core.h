@@ -1,0 +1,199 @@
+/*
+ * core.h
+ *	  The ground floor: organizations, the statement runner, rows inside
+ *	  triggers, cached configuration tables, arguments and settings.
+ */
+#ifndef CRM_CORE_H
+#define CRM_CORE_H
+
+#include "access/tupdesc.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/hsearch.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "core/errors.h"
+
+/* ---- settings (settings.c) ---- */
+extern char *core_organization_name;
+extern char *core_user_id;
+extern bool core_import_mode;
+
+extern void core_init(void);
+
+/* ---- organizations (organization.c) ---- */
+
+/* A schema with our tables; lives as long as the session. */
+typedef struct CrmOrganization
+{
+	Oid			oid;			/* namespace; the hash key, must be first */
+	char		name[NAMEDATALEN];
+	char	   *quoted;			/* name as it stands in SQL text */
+	uint32		generation;		/* grows with a rename: older plans are void */
+	bool		is_ours;
+} CrmOrganization;
+
+extern CrmOrganization *core_organization(void);
+extern CrmOrganization *core_organization_named(const char *name);
+extern CrmOrganization *core_organization_of(Relation rel);
+extern Oid	core_table(const CrmOrganization *org, const char *name);
+
+/* ---- the statement runner (statement.c) ---- */
+
+#define CRM_MAX_ARGS 20
+
+/*
+ * SQL text as data. Each table carries the mark "@" (UPDATE @lead SET ...),
+ * which becomes the organization's schema. The plan is kept per organization.
+ */
+typedef struct CrmStatement
+{
+	const char *sql;
+	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
+} CrmStatement;
+
+typedef struct CrmValue
+{
+	Datum		value;
+	bool		isnull;
+} CrmValue;
+
+#define CRM_NULL		((CrmValue) {(Datum) 0, true})
+#define CRM_INT8(x)		((CrmValue) {Int64GetDatum(x), false})
+#define CRM_INT4(x)		((CrmValue) {Int32GetDatum(x), false})
+#define CRM_BOOL(x)		((CrmValue) {BoolGetDatum(x), false})
+#define CRM_DATUM(x)	((CrmValue) {(x), false})
+#define CRM_ID(x)		((CrmValue) {Int64GetDatum(x), (x) == 0})	/* 0 = none */
+
+extern CrmValue core_text_value(const char *text);
+extern Datum core_int8_array(const int64 *ids, int n);
+extern char *core_expand(const CrmOrganization *org, const char *sql);
+extern uint64 core_run(CrmOrganization *org, CrmStatement *statement,
+					   const CrmValue *args);
+extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
+								const char *table, const CrmValue *args);
+extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
+extern Datum core_result(uint64 row, int column, bool *isnull);
+extern int64 core_result_int8(uint64 row, int column);
+extern char *core_result_text(uint64 row, int column);
+extern bool core_result_bool(uint64 row, int column);
+extern bool core_result_is_null(uint64 row, int column);
+
+/* ---- cached configuration tables (config.c) ---- */
+
+#define CRM_CONFIG_TABLES 3
+
+/* What one room keeps of its configuration tables, loaded at first use. */
+typedef struct CrmConfig
+{
+	const char *tables[CRM_CONFIG_TABLES];
+	void	   *(*load) (CrmOrganization *org);	/* palloc'd in the cache's context */
+} CrmConfig;
+
+extern void *core_config(CrmOrganization *org, const CrmConfig *config);
+extern uint64 core_config_rows(CrmOrganization *org, const char *table,
+							   CrmStatement *statement);
+extern const char *core_setting(CrmOrganization *org, const char *name);
+extern bool core_setting_is_on(CrmOrganization *org, const char *name);
+
+/* ---- rows inside triggers (row.c) ---- */
+
+/* Column positions of one table; follows ALTER TABLE. */
+typedef struct CrmTable CrmTable;
+
+/* The row a BEFORE trigger sees, as arrays that may be changed. */
+typedef struct CrmRow
+{
+	CrmOrganization *org;
+	Relation	rel;
+	TupleDesc	desc;
+	CrmTable   *table;
+	TriggerEvent event;
+	HeapTuple	tuple;			/* NEW, or OLD of a delete */
+	Datum	   *values;
+	bool	   *nulls;
+	Datum	   *old_values;		/* NULL unless an update */
+	bool	   *old_nulls;
+	bool		is_changed;
+} CrmRow;
+
+#define ROW_IS_INSERT(row) TRIGGER_FIRED_BY_INSERT((row)->event)
+#define ROW_IS_UPDATE(row) TRIGGER_FIRED_BY_UPDATE((row)->event)
+#define ROW_IS_DELETE(row) TRIGGER_FIRED_BY_DELETE((row)->event)
+
+extern TriggerData *core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing,
+								 TriggerEvent level);
+extern const char *core_trigger_argument(const TriggerData *trigdata, int n);
+extern CrmRow *core_row(TriggerData *trigdata);
+extern Datum core_row_result(CrmRow *row);
+extern int	row_column(const CrmRow *row, const char *name);
+extern int	core_column(Relation rel, const char *name);
+extern bool row_has(const CrmRow *row, const char *name);
+extern bool row_is_null(const CrmRow *row, const char *name);
+extern int64 row_int8(const CrmRow *row, const char *name);
+extern char *row_text(const CrmRow *row, const char *name);
+extern bool row_bool(const CrmRow *row, const char *name);
+extern Datum row_datum(const CrmRow *row, const char *name);
+extern char *row_old_text(const CrmRow *row, const char *name);
+extern int64 row_old_int8(const CrmRow *row, const char *name);
+extern Datum row_old_datum(const CrmRow *row, const char *name);
+extern bool row_old_bool(const CrmRow *row, const char *name);
+extern void row_set(CrmRow *row, const char *name, Datum value);
+extern void row_set_null(CrmRow *row, const char *name);
+extern void row_set_text(CrmRow *row, const char *name, const char *text);
+extern void row_set_int8(CrmRow *row, const char *name, int64 value);
+extern void row_keep_old(CrmRow *row, const char *name);
+extern bool row_differs(const CrmRow *row, int column);
+extern bool row_changed(const CrmRow *row, const char *name);
+
+/* ---- transition tables (transition.c) ---- */
+
+/* What a trigger does with each row that a statement touched. */
+typedef void (*CrmTransitionVisitor) (TupleTableSlot *old_row,
+									  TupleTableSlot *new_row, void *state);
+
+extern void core_visit_transitions(TriggerData *trigdata,
+								   CrmTransitionVisitor visit, void *state);
+
+/* ---- numbers (number.c) ---- */
+extern char *core_next_number(CrmOrganization *org, const char *series);
+extern int64 core_next_id(CrmOrganization *org, const char *table,
+						  const char *key);
+
+/* ---- scripts (script.c) ---- */
+extern void core_build_organization(const char *name);
+extern void core_repair_organization(const char *name);
+
+/* ---- arguments (argument.c) ---- */
+extern int64 core_id_argument(FunctionCallInfo fcinfo, int n, const char *name);
+extern int64 core_optional_id(FunctionCallInfo fcinfo, int n);
+extern char *core_text_argument(FunctionCallInfo fcinfo, int n, const char *name);
+extern char *core_optional_text(FunctionCallInfo fcinfo, int n);
+extern bool core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise);
+extern CrmValue core_value_argument(FunctionCallInfo fcinfo, int n);
+extern int64 *core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name,
+								int *count);
+extern CrmOrganization *core_begin(void);
+extern Datum core_end_text(const char *text);
+extern Datum core_end_id(int64 id);
+extern void core_refuse_unknown(const char *entity, int64 id);
+
+/* ---- the clock (clock.c) ---- */
+extern TimestampTz core_now(void);
+extern Datum core_today(CrmOrganization *org);
+
+/* ---- verify (verify.c) ---- */
+
+/* One invariant: a query of (record_id bigint, detail text), no row = it holds. */
+typedef struct CrmCheck
+{
+	const char *name;
+	const char *entity;
+	CrmStatement statement;
+} CrmCheck;
+
+extern void core_add_checks(CrmCheck *checks, int n);
+
+#endif							/* CRM_CORE_H */

@@ -1,0 +1,36 @@
+/*
+ * errors.h
+ *	  The SQLSTATEs of the business rules, class SC, one name for each.
+ *
+ * The table error_code of every organization lists the same codes for people;
+ * where a standard SQLSTATE says it, that one is used and none is made here.
+ */
+#ifndef CRM_ERRORS_H
+#define CRM_ERRORS_H
+
+#include "utils/elog.h"
+
+#define CRM_ERRCODE(a, b) MAKE_SQLSTATE('S', 'C', '0', a, b)
+
+#define ERRCODE_CRM_INVALID_STATE_TRANSITION		CRM_ERRCODE('0', '1')
+#define ERRCODE_CRM_RECORD_IS_READ_ONLY				CRM_ERRCODE('0', '2')
+#define ERRCODE_CRM_INVALID_STATUS_REASON			CRM_ERRCODE('0', '3')
+#define ERRCODE_CRM_OPEN_QUOTES_EXIST				CRM_ERRCODE('0', '4')
+#define ERRCODE_CRM_PRICING_INCOMPLETE				CRM_ERRCODE('0', '5')
+#define ERRCODE_CRM_CUSTOMER_REQUIRED				CRM_ERRCODE('0', '6')
+#define ERRCODE_CRM_DUPLICATE_RECORD				CRM_ERRCODE('0', '7')
+#define ERRCODE_CRM_STAGE_REQUIREMENT_MISSING		CRM_ERRCODE('0', '8')
+#define ERRCODE_CRM_CURRENCY_MISMATCH				CRM_ERRCODE('0', '9')
+#define ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED		CRM_ERRCODE('1', '0')
+#define ERRCODE_CRM_ALREADY_CONVERTED				CRM_ERRCODE('1', '1')
+#define ERRCODE_CRM_AUTOMATION_FAILED				CRM_ERRCODE('1', '2')
+#define ERRCODE_CRM_RECORD_EXPIRED					CRM_ERRCODE('1', '3')
+#define ERRCODE_CRM_SCHEMA_VERSION_MISMATCH			CRM_ERRCODE('1', '4')
+#define ERRCODE_CRM_PRODUCT_NOT_SELLABLE			CRM_ERRCODE('1', '5')
+#define ERRCODE_CRM_INVALID_QUANTITY				CRM_ERRCODE('1', '6')
+#define ERRCODE_CRM_HIERARCHY_CYCLE					CRM_ERRCODE('1', '7')
+#define ERRCODE_CRM_CREDIT_REFUSED					CRM_ERRCODE('1', '8')
+#define ERRCODE_CRM_MERGE_OR_UNDO_REFUSED			CRM_ERRCODE('1', '9')
+#define ERRCODE_CRM_REFUSED_BY_RULE					CRM_ERRCODE('2', '0')
+
+#endif							/* CRM_ERRORS_H */

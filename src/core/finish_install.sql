@@ -1,0 +1,38 @@
+-- The calls that work on an organization as a whole.
+CREATE FUNCTION create_organization(name text, base_currency text DEFAULT 'USD') RETURNS text
+  LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_create_organization';
+COMMENT ON FUNCTION create_organization(text, text) IS 'Makes another organization: a schema of that name with all tables, views and seed rows, owned by the caller, who needs CREATE on the database; returns the name. base_currency: three capital letters. Work on it with SET sales_crm.organization. Errors: 22004, 3F000 bad name, 42P06 schema exists, 22023 currency code.';
+
+CREATE FUNCTION migrate(organization text) RETURNS integer
+  LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_migrate';
+COMMENT ON FUNCTION migrate(text) IS 'Raises an organization to the version of the installed extension and returns that version; may be called again at any time. Errors: 22004, 3F000 no organization, SC014 it is newer than the extension.';
+
+CREATE FUNCTION repair(organization text) RETURNS integer
+  LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_repair';
+COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. Errors: 22004, 3F000 no organization.';
+
+CREATE FUNCTION version() RETURNS text
+  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sales_crm_version';
+COMMENT ON FUNCTION version() IS 'The version of the installed library of sales_crm.';
+
+-- PUBLIC may execute trigger functions, which owners of organizations name, and nothing else.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sales_crm FROM PUBLIC;
+DO $$
+DECLARE
+    trigger_function regprocedure;
+BEGIN
+    FOR trigger_function IN
+        SELECT oid FROM pg_catalog.pg_proc
+         WHERE pronamespace = 'sales_crm'::pg_catalog.regnamespace AND prorettype = 'pg_catalog.trigger'::pg_catalog.regtype
+    LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', trigger_function);
+    END LOOP;
+END
+$$;
+GRANT USAGE ON SCHEMA sales_crm TO PUBLIC;
+
+-- The first organization; the function that makes it is not kept.
+CREATE FUNCTION install() RETURNS void
+  LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_install';
+SELECT install();
+DROP FUNCTION install();

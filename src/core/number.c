@@ -1,0 +1,144 @@
+/*
+ * number.c
+ *	  Document numbers and keys, taken from the organization's sequences.
+ *
+ * A series takes its numbers from a sequence (fast, with gaps) or, when its
+ * row says gapless, from the row itself: that lock is held to commit.
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "core/core.h"
+
+typedef struct Series
+{
+	char		name[NAMEDATALEN];
+	char	   *prefix;
+	int			width;
+	bool		is_gapless;
+	Oid			sequence;
+} Series;
+
+static void *load_series(CrmOrganization *org);
+static Oid	series_sequence(CrmOrganization *org, const char *name);
+static Oid	relation_owner(Oid relid);
+static int64 next_gapless(CrmOrganization *org, const char *series);
+
+static const CrmConfig series_config = {
+	.tables = {"number_series"},
+	.load = load_series
+};
+
+static CrmStatement select_series = {
+	.sql = "SELECT series, prefix, width, is_gapless, sequence_name FROM @number_series"
+};
+
+static CrmStatement take_gapless = {
+	.sql = "UPDATE @number_series SET last_number = last_number + 1 "
+	"WHERE series = $1 RETURNING last_number",
+	.argtypes = {TEXTOID}
+};
+
+/* core_next_number returns the next number of a series, such as QUO-01000. */
+char *
+core_next_number(CrmOrganization *org, const char *name)
+{
+	HTAB	   *all = core_config(org, &series_config);
+	Series	   *series = hash_search(all, name, HASH_FIND, NULL);
+	int64		number;
+
+	if (series == NULL || (!series->is_gapless && !OidIsValid(series->sequence)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("number series \"%s\" is not set up", name),
+				 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing or owned by somebody else.", org->name),
+				 errhint("Insert the row or correct its sequence_name.")));
+	number = series->is_gapless ? next_gapless(org, name)
+		: nextval_internal(series->sequence, false);
+	return psprintf("%s%0*lld", series->prefix, series->width, (long long) number);
+}
+
+/* core_next_id returns the next key of a table, as its identity column would. */
+int64
+core_next_id(CrmOrganization *org, const char *table, const char *key)
+{
+	Oid			relid = core_table(org, table);
+
+	return nextval_internal(getIdentitySequence(relid, get_attnum(relid, key), false),
+							false);
+}
+
+/* next_gapless raises the series' own counter, as owner of the table. */
+static int64
+next_gapless(CrmOrganization *org, const char *series)
+{
+	CrmValue	args[] = {core_text_value(series)};
+	int64		number;
+
+	SPI_connect();
+	if (core_run_as_owner(org, &take_gapless, "number_series", args) != 1)
+		elog(ERROR, "number series %s is gone", series);
+	number = core_result_int8(0, 1);
+	SPI_finish();
+	return number;
+}
+
+/* load_series reads number_series into a hash by name. */
+static void *
+load_series(CrmOrganization *org)
+{
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(Series),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *all = hash_create("sales_crm series", 8, &ctl,
+								  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	uint64		n = core_config_rows(org, "number_series", &select_series);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		Series	   *series = hash_search(all, core_result_text(i, 1), HASH_ENTER, NULL);
+		bool		isnull;
+
+		series->prefix = core_result_text(i, 2);
+		series->width = DatumGetInt32(core_result(i, 3, &isnull));
+		series->is_gapless = core_result_bool(i, 4);
+		series->sequence = series_sequence(org, core_result_text(i, 5));
+	}
+	return all;
+}
+
+/*
+ * series_sequence finds the sequence of a series. It is advanced without a
+ * look at the caller's rights, so it must belong to the organization.
+ */
+static Oid
+series_sequence(CrmOrganization *org, const char *name)
+{
+	Oid			sequence = name ? get_relname_relid(name, org->oid) : InvalidOid;
+
+	if (!OidIsValid(sequence) ||
+		get_rel_relkind(sequence) != RELKIND_SEQUENCE ||
+		relation_owner(sequence) != relation_owner(core_table(org, "number_series")))
+		return InvalidOid;
+	return sequence;
+}
+
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}

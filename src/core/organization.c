@@ -1,0 +1,116 @@
+/*
+ * organization.c
+ *	  Which schema a call or a trigger works on.
+ *
+ * Owns the hash of organizations seen by this session. Entries are never
+ * freed: plans and caches point at them.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "core/core.h"
+
+static HTAB *organizations = NULL;
+
+static CrmOrganization *organization_entry(Oid nspoid);
+static void remember_name(CrmOrganization *org, const char *name);
+static void refuse_organization(const char *name);
+
+/* core_organization returns the one that sales_crm.organization names. */
+CrmOrganization *
+core_organization(void)
+{
+	return core_organization_named(core_organization_name);
+}
+
+/* core_organization_named returns the organization of that name or refuses. */
+CrmOrganization *
+core_organization_named(const char *name)
+{
+	Oid			nspoid = get_namespace_oid(name, true);
+	CrmOrganization *org;
+
+	if (!OidIsValid(nspoid))
+		refuse_organization(name);
+	org = organization_entry(nspoid);
+	if (!org->is_ours &&
+		!OidIsValid(get_relname_relid("schema_version", nspoid)))
+		refuse_organization(name);
+	org->is_ours = true;
+	return org;
+}
+
+/* core_organization_of returns that of a trigger's table: its own schema. */
+CrmOrganization *
+core_organization_of(Relation rel)
+{
+	return organization_entry(RelationGetNamespace(rel));
+}
+
+/* core_table returns the OID of an organization's table. */
+Oid
+core_table(const CrmOrganization *org, const char *name)
+{
+	Oid			relid = get_relname_relid(name, org->oid);
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("organization \"%s\" has no table \"%s\"", org->name, name),
+				 errhint("Restore the table, or drop the organization and make it again.")));
+	return relid;
+}
+
+/* organization_entry finds or makes the entry and follows a rename. */
+static CrmOrganization *
+organization_entry(Oid nspoid)
+{
+	CrmOrganization *org;
+	char	   *name = get_namespace_name(nspoid);
+	bool		found;
+
+	if (organizations == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(CrmOrganization)};
+
+		organizations = hash_create("sales_crm organizations", 16, &ctl,
+									HASH_ELEM | HASH_BLOBS);
+	}
+	org = hash_search(organizations, &nspoid, HASH_ENTER, &found);
+	if (!found)
+	{
+		org->quoted = NULL;
+		org->generation = 0;
+		org->is_ours = false;
+		org->name[0] = '\0';
+	}
+	if (name && strcmp(org->name, name) != 0)
+		remember_name(org, name);
+	return org;
+}
+
+/* remember_name stores the name and voids the plans made under an older one. */
+static void
+remember_name(CrmOrganization *org, const char *name)
+{
+	strlcpy(org->name, name, NAMEDATALEN);
+	if (org->quoted)
+		pfree(org->quoted);
+	org->quoted = MemoryContextStrdup(TopMemoryContext, quote_identifier(name));
+	org->generation++;
+}
+
+/* refuse_organization says that the name is no organization of ours. */
+static void
+refuse_organization(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_SCHEMA),
+			 errmsg("\"%s\" is no organization of sales_crm", name),
+			 errdetail("The setting sales_crm.organization or an argument names a schema without our tables."),
+			 errhint("Use SET sales_crm.organization, or make one with SELECT sales_crm.create_organization('%s').", name)));
+}

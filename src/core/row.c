@@ -1,0 +1,364 @@
+/*
+ * row.c
+ *	  The row of a BEFORE trigger as arrays, its columns found by name.
+ *
+ * Column positions are kept per table and follow ALTER TABLE through relcache
+ * invalidation, so that a DBA may add and drop columns.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+
+#include "core/core.h"
+
+typedef struct ColumnEntry
+{
+	char		name[NAMEDATALEN];
+	int			position;		/* from 0 */
+} ColumnEntry;
+
+struct CrmTable
+{
+	Oid			relid;			/* hash key, must be first */
+	bool		is_valid;
+	HTAB	   *columns;
+};
+
+static HTAB *tables = NULL;
+
+static CrmTable *table_entry(Relation rel);
+static void fill_table(CrmTable *table, TupleDesc desc);
+static void invalidate_tables(Datum arg, Oid relid);
+static int	require_column(const CrmRow *row, const char *name);
+
+/* core_trigger checks how a trigger function was called and returns its data. */
+TriggerData *
+core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing, TriggerEvent level)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("a trigger function of sales_crm can only be called as a trigger")));
+	if ((trigdata->tg_event & TRIGGER_EVENT_TIMINGMASK) != timing ||
+		(trigdata->tg_event & TRIGGER_EVENT_ROW) != level)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" fires at the wrong time or level",
+						trigdata->tg_trigger->tgname),
+				 errhint("Drop it and call sales_crm.repair().")));
+	return trigdata;
+}
+
+/* core_trigger_argument returns an argument of the trigger, as its script gave it. */
+const char *
+core_trigger_argument(const TriggerData *trigdata, int n)
+{
+	if (n >= trigdata->tg_trigger->tgnargs)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" lacks an argument", trigdata->tg_trigger->tgname),
+				 errhint("Drop it and call sales_crm.repair().")));
+	return trigdata->tg_trigger->tgargs[n];
+}
+
+/* core_row takes the trigger's row apart. */
+CrmRow *
+core_row(TriggerData *trigdata)
+{
+	CrmRow	   *row = palloc0(sizeof(CrmRow));
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+
+	row->org = core_organization_of(trigdata->tg_relation);
+	row->rel = trigdata->tg_relation;
+	row->desc = desc;
+	row->event = trigdata->tg_event;
+	row->table = table_entry(trigdata->tg_relation);
+	row->tuple = ROW_IS_UPDATE(row) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	row->values = palloc(sizeof(Datum) * desc->natts);
+	row->nulls = palloc(sizeof(bool) * desc->natts);
+	heap_deform_tuple(row->tuple, desc, row->values, row->nulls);
+	if (ROW_IS_UPDATE(row))
+	{
+		row->old_values = palloc(sizeof(Datum) * desc->natts);
+		row->old_nulls = palloc(sizeof(bool) * desc->natts);
+		heap_deform_tuple(trigdata->tg_trigtuple, desc,
+						  row->old_values, row->old_nulls);
+	}
+	return row;
+}
+
+/* core_row_result returns what the BEFORE trigger gives back: the row as changed. */
+Datum
+core_row_result(CrmRow *row)
+{
+	HeapTuple	tuple;
+
+	if (!row->is_changed)
+		return PointerGetDatum(row->tuple);
+	tuple = heap_form_tuple(row->desc, row->values, row->nulls);
+	tuple->t_data->t_ctid = row->tuple->t_data->t_ctid;
+	tuple->t_self = row->tuple->t_self;
+	tuple->t_tableOid = row->tuple->t_tableOid;
+	return PointerGetDatum(tuple);
+}
+
+/* row_column returns the position of a column, or -1 when there is none. */
+int
+row_column(const CrmRow *row, const char *name)
+{
+	ColumnEntry *entry = hash_search(row->table->columns, name, HASH_FIND, NULL);
+
+	return entry ? entry->position : -1;
+}
+
+/* core_column returns the position of a table's column, or -1. */
+int
+core_column(Relation rel, const char *name)
+{
+	ColumnEntry *entry = hash_search(table_entry(rel)->columns, name, HASH_FIND, NULL);
+
+	return entry ? entry->position : -1;
+}
+
+bool
+row_has(const CrmRow *row, const char *name)
+{
+	return row_column(row, name) >= 0;
+}
+
+/* row_is_null tells whether a column is NULL; one that does not exist is. */
+bool
+row_is_null(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column < 0 || row->nulls[column];
+}
+
+/* row_int8 returns a bigint column, 0 for NULL. */
+int64
+row_int8(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column < 0 || row->nulls[column] ? 0 : DatumGetInt64(row->values[column]);
+}
+
+/* row_text returns a text column as a C string, NULL for NULL. */
+char *
+row_text(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column < 0 || row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
+}
+
+bool
+row_bool(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column >= 0 && !row->nulls[column] && DatumGetBool(row->values[column]);
+}
+
+/* row_datum returns a column that is known not to be NULL. */
+Datum
+row_datum(const CrmRow *row, const char *name)
+{
+	return row->values[require_column(row, name)];
+}
+
+char *
+row_old_text(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column < 0 || row->old_nulls[column] ? NULL : TextDatumGetCString(row->old_values[column]);
+}
+
+int64
+row_old_int8(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column < 0 || row->old_nulls[column] ? 0 : DatumGetInt64(row->old_values[column]);
+}
+
+bool
+row_old_bool(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column >= 0 && !row->old_nulls[column] && DatumGetBool(row->old_values[column]);
+}
+
+Datum
+row_old_datum(const CrmRow *row, const char *name)
+{
+	return row->old_values[require_column(row, name)];
+}
+
+void
+row_set(CrmRow *row, const char *name, Datum value)
+{
+	int			column = require_column(row, name);
+
+	row->values[column] = value;
+	row->nulls[column] = false;
+	row->is_changed = true;
+}
+
+void
+row_set_null(CrmRow *row, const char *name)
+{
+	int			column = require_column(row, name);
+
+	row->nulls[column] = true;
+	row->is_changed = true;
+}
+
+void
+row_set_text(CrmRow *row, const char *name, const char *text)
+{
+	if (text == NULL)
+		row_set_null(row, name);
+	else
+		row_set(row, name, CStringGetTextDatum(text));
+}
+
+void
+row_set_int8(CrmRow *row, const char *name, int64 value)
+{
+	row_set(row, name, Int64GetDatum(value));
+}
+
+/* row_keep_old puts the stored value of a column back. */
+void
+row_keep_old(CrmRow *row, const char *name)
+{
+	int			column = require_column(row, name);
+
+	row->values[column] = row->old_values[column];
+	row->nulls[column] = row->old_nulls[column];
+	row->is_changed = true;
+}
+
+/*
+ * row_differs compares a column's new value with the stored one. Numbers are
+ * compared by value: clients write 100 back as 100.00.
+ */
+bool
+row_differs(const CrmRow *row, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(row->desc, column);
+
+	if (row->nulls[column] != row->old_nulls[column])
+		return true;
+	if (row->nulls[column])
+		return false;
+	if (attribute->atttypid == NUMERICOID)
+		return !DatumGetBool(DirectFunctionCall2(numeric_eq, row->values[column],
+												 row->old_values[column]));
+	return !datum_image_eq(row->values[column], row->old_values[column],
+						   attribute->attbyval, attribute->attlen);
+}
+
+/* row_changed tells whether an update changes a column. */
+bool
+row_changed(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	return column >= 0 && ROW_IS_UPDATE(row) && row_differs(row, column);
+}
+
+/* require_column returns a position or says which column a table of ours lost. */
+static int
+require_column(const CrmRow *row, const char *name)
+{
+	int			column = row_column(row, name);
+
+	if (column < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("table \"%s\" has lost its column \"%s\"",
+						RelationGetRelationName(row->rel), name),
+				 errhint("Add the column again; sales_crm needs it.")));
+	return column;
+}
+
+/* table_entry returns the positions of a table's columns. */
+static CrmTable *
+table_entry(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+	CrmTable   *table;
+	bool		found;
+
+	if (tables == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(CrmTable)};
+
+		tables = hash_create("sales_crm tables", 64, &ctl, HASH_ELEM | HASH_BLOBS);
+		CacheRegisterRelcacheCallback(invalidate_tables, (Datum) 0);
+	}
+	table = hash_search(tables, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		table->columns = NULL;
+		table->is_valid = false;
+	}
+	if (!table->is_valid)
+		fill_table(table, RelationGetDescr(rel));
+	return table;
+}
+
+/* fill_table maps the names of the living columns to positions. */
+static void
+fill_table(CrmTable *table, TupleDesc desc)
+{
+	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(ColumnEntry)};
+
+	if (table->columns)
+		hash_destroy(table->columns);
+	table->columns = hash_create("sales_crm columns", 128, &ctl,
+								 HASH_ELEM | HASH_STRINGS);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		ColumnEntry *entry;
+
+		if (attribute->attisdropped)
+			continue;
+		entry = hash_search(table->columns, NameStr(attribute->attname), HASH_ENTER, NULL);
+		entry->position = i;
+	}
+	table->is_valid = true;
+}
+
+/* invalidate_tables marks positions as old; they are read anew at next use. */
+static void
+invalidate_tables(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	CrmTable   *table;
+
+	if (OidIsValid(relid))
+	{
+		table = hash_search(tables, &relid, HASH_FIND, NULL);
+		if (table)
+			table->is_valid = false;
+		return;
+	}
+	hash_seq_init(&scan, tables);
+	while ((table = hash_seq_search(&scan)) != NULL)
+		table->is_valid = false;
+}

@@ -1,0 +1,282 @@
+/*
+ * statement.c
+ *	  The one SPI runner: static statements, plans kept per organization.
+ *
+ * A kept plan follows changes of the tables by itself (plan cache). What it
+ * cannot follow is a renamed schema; the organization's generation does that.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "core/core.h"
+
+typedef struct PlanKey
+{
+	const CrmStatement *statement;
+	Oid			organization;
+	uint32		padding;
+} PlanKey;
+
+typedef struct PlanEntry
+{
+	PlanKey		key;
+	SPIPlanPtr	plan;
+	uint32		generation;
+} PlanEntry;
+
+static HTAB *plans = NULL;
+static List *interned = NIL;
+
+static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
+static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
+static int	count_args(const CrmStatement *statement);
+static Oid	table_owner(Oid relid);
+
+/* core_run executes a statement with the caller's rights; result in SPI_tuptable. */
+uint64
+core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
+{
+	SPIPlanPtr	plan = kept_plan(org, statement);
+	Datum		values[CRM_MAX_ARGS];
+	char		nulls[CRM_MAX_ARGS];
+	int			nargs = count_args(statement);
+	MemoryContext caller = CurrentMemoryContext;
+	int			rc;
+
+	for (int i = 0; i < nargs; i++)
+	{
+		values[i] = args[i].value;
+		nulls[i] = args[i].isnull ? 'n' : ' ';
+	}
+	rc = SPI_execute_plan(plan, values, nulls, false, 0);
+	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
+	if (rc < 0)
+		elog(ERROR, "statement failed with %s: %s",
+			 SPI_result_code_string(rc), statement->sql);
+	return SPI_processed;
+}
+
+/*
+ * core_run_as_owner executes one statement as the owner of the table it
+ * writes or reads, with a pinned search_path: for what the caller may not
+ * touch himself. The caller's identity comes back with the next line.
+ */
+uint64
+core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
+				  const char *table, const CrmValue *args)
+{
+	Oid			owner = table_owner(core_table(org, table));
+	Oid			user;
+	int			context;
+	int			nest = NewGUCNestLevel();
+	uint64		processed;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	processed = core_run(org, statement, args);
+	AtEOXact_GUC(true, nest);
+	SetUserIdAndSecContext(user, context);
+	return processed;
+}
+
+/*
+ * core_intern returns the one statement of a text that was put together at
+ * run time. Such texts are few (they follow column_map) and live on, so that
+ * a plan never outlasts the statement it is kept for.
+ */
+CrmStatement *
+core_intern(const char *sql, const Oid *argtypes)
+{
+	CrmStatement *statement;
+	ListCell   *cell;
+	MemoryContext caller;
+
+	foreach(cell, interned)
+	{
+		statement = lfirst(cell);
+		if (strcmp(statement->sql, sql) == 0)
+			return statement;
+	}
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	statement = palloc0(sizeof(CrmStatement));
+	statement->sql = pstrdup(sql);
+	for (int i = 0; i < CRM_MAX_ARGS && OidIsValid(argtypes[i]); i++)
+		statement->argtypes[i] = argtypes[i];
+	interned = lappend(interned, statement);
+	MemoryContextSwitchTo(caller);
+	return statement;
+}
+
+/* core_expand puts the organization's schema in place of each table mark. */
+char *
+core_expand(const CrmOrganization *org, const char *sql)
+{
+	StringInfoData text;
+	char		quote = '\0';
+
+	initStringInfo(&text);
+	for (const char *p = sql; *p; p++)
+	{
+		if (quote == '\0' && *p == '@' && (islower((unsigned char) p[1]) || p[1] == '_'))
+		{
+			appendStringInfo(&text, "%s.", org->quoted);
+			continue;
+		}
+		if (quote == '\0' && (*p == '"' || *p == '\''))
+			quote = *p;
+		else if (*p == quote)
+			quote = '\0';
+		appendStringInfoChar(&text, *p);
+	}
+	return text.data;
+}
+
+/* kept_plan returns the plan of a statement for an organization. */
+static SPIPlanPtr
+kept_plan(CrmOrganization *org, CrmStatement *statement)
+{
+	PlanKey		key = {statement, org->oid, 0};
+	PlanEntry  *entry;
+	bool		found;
+
+	if (plans == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(PlanKey), .entrysize = sizeof(PlanEntry)};
+
+		plans = hash_create("sales_crm plans", 128, &ctl, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(plans, &key, HASH_FIND, &found);
+	if (!found || entry->generation != org->generation)
+	{
+		SPIPlanPtr	plan = prepare(org, statement);
+
+		entry = hash_search(plans, &key, HASH_ENTER, &found);
+		if (found && entry->plan)
+			SPI_freeplan(entry->plan);
+		entry->plan = plan;
+		entry->generation = org->generation;
+	}
+	return entry->plan;
+}
+
+/* prepare plans a statement once, for any parameters, and keeps the plan. */
+static SPIPlanPtr
+prepare(CrmOrganization *org, CrmStatement *statement)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SPIPlanPtr	plan = SPI_prepare_cursor(core_expand(org, statement->sql),
+										  count_args(statement),
+										  (Oid *) statement->argtypes,
+										  CURSOR_OPT_GENERIC_PLAN);
+
+	MemoryContextSwitchTo(caller);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare (%s): %s",
+			 SPI_result_code_string(SPI_result), statement->sql);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep the plan of: %s", statement->sql);
+	return plan;
+}
+
+static int
+count_args(const CrmStatement *statement)
+{
+	int			n = 0;
+
+	while (n < CRM_MAX_ARGS && OidIsValid(statement->argtypes[n]))
+		n++;
+	return n;
+}
+
+static Oid
+table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* core_text_value wraps a C string, NULL as SQL NULL. */
+CrmValue
+core_text_value(const char *text)
+{
+	if (text == NULL)
+		return CRM_NULL;
+	return CRM_DATUM(CStringGetTextDatum(text));
+}
+
+/* core_int8_array makes a bigint[] of ids. */
+Datum
+core_int8_array(const int64 *ids, int n)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		elements[i] = Int64GetDatum(ids[i]);
+	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* core_result returns a column (from 1) of a row (from 0) of the last result. */
+Datum
+core_result(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* core_result_int8 returns a bigint, 0 for NULL: no key is ever 0. */
+int64
+core_result_int8(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* core_result_text returns a palloc'd string, NULL for NULL. */
+char *
+core_result_text(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* core_result_bool returns a boolean, false for NULL. */
+bool
+core_result_bool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+bool
+core_result_is_null(uint64 row, int column)
+{
+	bool		isnull;
+
+	(void) core_result(row, column, &isnull);
+	return isnull;
+}

@@ -1,0 +1,75 @@
+/*
+ * verify.c
+ *	  Proves the invariants: every room adds its checks, no row = all hold.
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "core/core.h"
+
+#define MAX_CHECK_LISTS 16
+
+typedef struct CheckList
+{
+	CrmCheck   *checks;
+	int			n;
+} CheckList;
+
+static CheckList lists[MAX_CHECK_LISTS];
+static int	n_lists = 0;
+
+static void run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result);
+
+PG_FUNCTION_INFO_V1(core_verify);
+
+/* core_add_checks registers a room's checks; called when the library loads. */
+void
+core_add_checks(CrmCheck *checks, int n)
+{
+	if (n_lists == MAX_CHECK_LISTS)
+		elog(ERROR, "too many lists of checks");
+	lists[n_lists].checks = checks;
+	lists[n_lists].n = n;
+	n_lists++;
+}
+
+/* core_verify runs every check and returns a row for each broken invariant. */
+Datum
+core_verify(PG_FUNCTION_ARGS)
+{
+	CrmOrganization *org;
+
+	InitMaterializedSRF(fcinfo, 0);
+	org = core_begin();
+	for (int i = 0; i < n_lists; i++)
+	{
+		for (int j = 0; j < lists[i].n; j++)
+			run_check(org, &lists[i].checks[j], (ReturnSetInfo *) fcinfo->resultinfo);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* run_check adds the rows that one check finds to the result. */
+static void
+run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result)
+{
+	uint64		n;
+
+	CHECK_FOR_INTERRUPTS();
+	n = core_run(org, &check->statement, NULL);
+	for (uint64 i = 0; i < n; i++)
+	{
+		Datum		values[4] = {CStringGetTextDatum(check->name),
+		CStringGetTextDatum(check->entity)};
+		bool		nulls[4] = {false, false, false, false};
+
+		values[2] = core_result(i, 1, &nulls[2]);
+		values[3] = core_result(i, 2, &nulls[3]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}

@@ -1,0 +1,274 @@
+/*
+ * convert.c
+ *	  Makes a document from another record: header and lines are copied by
+ *	  column_map, prices as they stand (D§3.4, §3.5, §3.6).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "document/document.h"
+
+/* The lines that are to be copied. */
+typedef struct LineCopy
+{
+	int64	   *source_ids;
+	int64	   *target_ids;
+	Datum	   *quantities;
+	int			n;
+	bool		is_whole;		/* every line, with its full quantity: sums are known */
+	CrmLineContext context;
+} LineCopy;
+
+static void read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
+					   const int64 *chosen, int n_chosen, LineCopy *copy);
+static char *build_read(CrmOrganization *org, const void *argument);
+static void copy_header(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
+						int64 target_id, int64 argument, const LineCopy *copy);
+static char *build_header(CrmOrganization *org, const void *argument);
+static void copy_lines(CrmOrganization *org, const CrmConversion *conversion,
+					   int64 target_id, LineCopy *copy);
+static char *build_lines(CrmOrganization *org, const void *argument);
+static Datum numeric_array(Datum *elements, int n);
+
+static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID};
+static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
+static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID};
+
+const CrmConversion document_revision = {
+	.source = "quote", .source_key = "quote_id",
+	.source_lines = "quote_product", .source_line_key = "quote_product_id",
+	.target = &document_quote,
+	.links = "opportunity_id, quote_number, revision_number",
+	.link_values = "s.opportunity_id, s.quote_number, $3::integer",
+	.made_by = "revise_quote"
+};
+const CrmConversion document_order_from_quote = {
+	.source = "quote", .source_key = "quote_id",
+	.source_lines = "quote_product", .source_line_key = "quote_product_id",
+	.target = &document_order,
+	.links = "opportunity_id, quote_id, is_price_locked",
+	.link_values = "s.opportunity_id, s.quote_id, true",
+	.made_by = "create_order_from_quote", .for_customer = true
+};
+const CrmConversion document_invoice_from_order = {
+	.source = "sales_order", .source_key = "sales_order_id",
+	.source_lines = "sales_order_product", .source_line_key = "sales_order_product_id",
+	.target = &document_invoice,
+	.links = "opportunity_id, sales_order_id, is_price_locked",
+	.link_values = "s.opportunity_id, s.sales_order_id, true",
+	.made_by = "create_invoice_from_order", .is_rest = true
+};
+
+/*
+ * document_convert makes the target from a source that the caller has locked
+ * and checked, and returns its key; 0 when the rest to invoice is nothing.
+ */
+int64
+document_convert(CrmOrganization *org, const CrmConversion *conversion,
+				 int64 source_id, int64 argument, const int64 *chosen, int n_chosen)
+{
+	CrmDocument *target = conversion->target;
+	LineCopy	copy;
+	int64		target_id;
+
+	read_lines(org, conversion, source_id, chosen, n_chosen, &copy);
+	if (conversion->is_rest && copy.n == 0)
+		return 0;
+	target_id = core_next_id(org, target->entity.name, target->entity.key);
+	copy_header(org, conversion, source_id, target_id, argument, &copy);
+	if (copy.n > 0)
+		copy_lines(org, conversion, target_id, &copy);
+	return target_id;
+}
+
+/* read_lines finds the lines to copy, and whether they are the whole document. */
+static void
+read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
+		   const int64 *chosen, int n_chosen, LineCopy *copy)
+{
+	CrmStatement *statement = lifecycle_mapped(org, psprintf("read %s for %s", conversion->source_lines,
+															 conversion->target->entity.name),
+											   read_types, build_read, conversion);
+	CrmValue	args[] = {CRM_INT8(source_id), CRM_DATUM(core_int8_array(chosen, n_chosen))};
+	uint64		n = core_run(org, statement, args);
+	CrmDocument *target = conversion->target;
+
+	memset(copy, 0, sizeof(LineCopy));
+	copy->source_ids = palloc(sizeof(int64) * Max(n, 1));
+	copy->target_ids = palloc(sizeof(int64) * Max(n, 1));
+	copy->quantities = palloc(sizeof(Datum) * Max(n, 1));
+	copy->is_whole = true;
+	copy->context.is_copy = true;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		copy->context.decimals = DatumGetInt32(core_result(i, 4, &isnull));
+		copy->context.is_per_unit = core_result_bool(i, 5);
+		if (!core_result_bool(i, 3))
+			copy->is_whole = false;
+		if (!core_result_bool(i, 6))
+			continue;
+		copy->source_ids[copy->n] = core_result_int8(i, 1);
+		copy->quantities[copy->n] = core_result(i, 2, &isnull);
+		copy->target_ids[copy->n] = core_next_id(org, target->lines.entity.name,
+												 target->lines.entity.key);
+		copy->n++;
+	}
+	copy->context.has_known_totals = copy->is_whole;
+}
+
+/* build_read writes the query of the lines: key, quantity, whether whole, context, whether copied. */
+static char *
+build_read(CrmOrganization *org, const void *argument)
+{
+	const CrmConversion *conversion = argument;
+	const char *quantity = "l.quantity";
+	const char *is_whole = "true";
+	const char *is_copied = "true";
+
+	if (conversion->is_rest)
+	{
+		quantity = "l.quantity - l.quantity_invoiced";
+		is_whole = "l.quantity_invoiced = 0";
+		is_copied = "l.quantity <> l.quantity_invoiced";
+	}
+	if (conversion->for_customer)
+	{
+		is_copied = "(l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2))";
+		is_whole = "(l.line_kind IN ('standard', 'note') OR NOT l.quote_product_id = ANY ($2))";
+	}
+	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s "
+					"FROM @%5$s l JOIN @%6$s h ON h.%7$s = l.%7$s "
+					"JOIN @currency c ON c.currency_code = h.currency_code "
+					"WHERE l.%7$s = $1 ORDER BY l.line_number, l.%1$s",
+					conversion->source_line_key, quantity, is_whole, is_copied,
+					conversion->source_lines, conversion->source, conversion->source_key);
+}
+
+/* copy_header inserts the new document's header. */
+static void
+copy_header(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
+			int64 target_id, int64 argument, const LineCopy *copy)
+{
+	CrmStatement *statement = lifecycle_mapped(org, psprintf("%s to %s", conversion->source,
+															 conversion->target->entity.name),
+											   header_types, build_header, conversion);
+	CrmTicket	ticket = {
+		.kind = TICKET_BIRTH, .table = conversion->target->entity.name,
+		.ids = &target_id, .n = 1, .made_by = conversion->made_by
+	};
+	CrmValue	args[] = {
+		CRM_INT8(source_id), CRM_INT8(target_id), CRM_INT8(argument), CRM_BOOL(copy->is_whole)
+	};
+
+	if (lifecycle_run(org, &ticket, statement, args) == 0)
+		core_refuse_unknown(conversion->source, source_id);
+}
+
+/*
+ * build_header writes the insert of the header. A document that is copied
+ * whole brings its sums; a rest brings what is left of freight and discount.
+ */
+static char *
+build_header(CrmOrganization *org, const void *argument)
+{
+	const CrmConversion *conversion = argument;
+	const char *target = conversion->target->entity.name;
+	char	   *sources = lifecycle_map_sources(org, conversion->source, target, NULL, 0);
+	const char *from = psprintf("@%s s", conversion->source);
+
+	if (conversion->is_rest)
+		from = "(SELECT o.*, o.freight_amount - i.freight AS rest_freight, "
+			"o.discount_amount - i.discount AS rest_discount FROM @sales_order o, "
+			"LATERAL (SELECT coalesce(sum(v.freight_amount), 0) AS freight, "
+			"coalesce(sum(v.discount_amount), 0) AS discount FROM @invoice v "
+			"WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled' "
+			"AND v.invoice_type = 'invoice') i) s";
+	if (conversion->is_rest)
+	{
+		CrmOverride rest[] = {
+			{"freight_amount", "greatest(s.rest_freight, 0)", NULL},
+			{"discount_amount", "greatest(s.rest_discount, 0)", NULL}
+		};
+
+		sources = lifecycle_map_sources(org, conversion->source, target, rest, lengthof(rest));
+	}
+	return psprintf("INSERT INTO @%s (%s, total_line_item_amount, total_line_item_discount_amount, total_tax, "
+					"pricing_error, %s%s) SELECT $2, CASE WHEN $4 THEN s.total_line_item_amount ELSE 0 END, "
+					"CASE WHEN $4 THEN s.total_line_item_discount_amount ELSE 0 END, "
+					"CASE WHEN $4 THEN s.total_tax ELSE 0 END, CASE WHEN $4 THEN s.pricing_error ELSE 'none' END, "
+					"%s%s FROM %s WHERE s.%s = $1",
+					target, conversion->target->entity.key, conversion->links,
+					lifecycle_map_targets(org, conversion->source, target),
+					conversion->link_values, sources, from, conversion->source_key);
+}
+
+/* copy_lines inserts the new document's lines in one statement. */
+static void
+copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_id, LineCopy *copy)
+{
+	CrmStatement *statement = lifecycle_mapped(org, psprintf("%s to %s", conversion->source_lines,
+															 conversion->target->lines.entity.name),
+											   lines_types, build_lines, conversion);
+	CrmTicket	ticket = {
+		.kind = TICKET_BIRTH, .table = conversion->target->lines.entity.name,
+		.ids = copy->target_ids, .n = copy->n, .made_by = conversion->made_by,
+		.context = &copy->context
+	};
+	CrmValue	args[] = {
+		CRM_INT8(target_id), CRM_DATUM(core_int8_array(copy->source_ids, copy->n)),
+		CRM_DATUM(core_int8_array(copy->target_ids, copy->n)),
+		CRM_DATUM(numeric_array(copy->quantities, copy->n))
+	};
+
+	lifecycle_run(org, &ticket, statement, args);
+}
+
+/*
+ * build_lines writes the insert of the lines. The rest of a line takes its
+ * share of typed discount and tax; a chosen option becomes a standard line.
+ */
+static char *
+build_lines(CrmOrganization *org, const void *argument)
+{
+	const CrmConversion *conversion = argument;
+	const CrmEntity *lines = &conversion->target->lines.entity;
+	const char *share = "CASE WHEN s.quantity = 0 THEN 1 ELSE w.quantity / s.quantity END";
+	CrmOverride overrides[] = {
+		{"quantity", "w.quantity", NULL},
+		{"line_kind", conversion->for_customer ? "CASE WHEN s.line_kind = 'note' THEN 'note' ELSE 'standard' END" : NULL, NULL},
+		{"tax_amount", psprintf("s.tax_amount * %s", share), NULL},
+		{"manual_discount_amount", psprintf("CASE WHEN h.discount_method = 'per_unit' THEN s.manual_discount_amount "
+											"ELSE s.manual_discount_amount * %s END", share), NULL}
+	};
+	bool		has_copy_mark = strcmp(conversion->target->entity.name, "quote") != 0;
+	bool		has_source = strcmp(conversion->source_lines, lines->name) != 0;
+
+	return psprintf("INSERT INTO @%1$s (%2$s, %3$s, pricing_error%4$s%5$s%6$s) "
+					"SELECT w.target_id, $1, s.pricing_error%7$s%8$s%9$s "
+					"FROM unnest($2, $3, $4) AS w(source_id, target_id, quantity) "
+					"JOIN @%10$s s ON s.%11$s = w.source_id JOIN @%12$s h ON h.%13$s = s.%13$s "
+					"ORDER BY s.line_number, w.target_id",
+					lines->name, lines->key, conversion->target->entity.key,
+					has_source ? psprintf(", %s", conversion->source_line_key) : "",
+					has_copy_mark ? ", is_copied" : "",
+					lifecycle_map_targets(org, conversion->source_lines, lines->name),
+					has_source ? psprintf(", s.%s", conversion->source_line_key) : "",
+					has_copy_mark ? ", true" : "",
+					lifecycle_map_sources(org, conversion->source_lines, lines->name,
+										  overrides, lengthof(overrides)),
+					conversion->source_lines, conversion->source_line_key,
+					conversion->source, conversion->source_key);
+}
+
+static Datum
+numeric_array(Datum *elements, int n)
+{
+	return PointerGetDatum(construct_array(elements, n, NUMERICOID, -1, false, TYPALIGN_INT));
+}

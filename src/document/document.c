@@ -1,0 +1,300 @@
+/*
+ * document.c
+ *	  The entities of this room, and what every document fills in on writing.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+
+#include "document/document.h"
+
+static void complete_quote(CrmRow *row, CrmTicket *ticket);
+static void complete_order(CrmRow *row, CrmTicket *ticket);
+static void complete_invoice(CrmRow *row, CrmTicket *ticket);
+static void complete_quote_line(CrmRow *row, CrmTicket *ticket);
+static void complete_order_line(CrmRow *row, CrmTicket *ticket);
+static void complete_invoice_line(CrmRow *row, CrmTicket *ticket);
+static void complete_payment(CrmRow *row, CrmTicket *ticket);
+static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
+static void keep_number(CrmRow *row, const CrmDocument *document);
+static void fill_addresses(CrmRow *row);
+static void take_text(CrmRow *row, const char *column, char *text);
+static void fill_validity(CrmRow *row);
+static void fill_due_date(CrmRow *row);
+static int	days_of_terms(const char *terms);
+static void check_order_of_dates(CrmRow *row, const char *first, const char *second,
+								 const char *constraint);
+static void delete_drafts(CrmOrganization *org, int64 opportunity_id);
+
+static const char *const quote_computed[] = {
+	PRICING_COMPUTED_TOTALS, "revision_number", "closed_on", NULL
+};
+static const char *const order_computed[] = {
+	PRICING_COMPUTED_TOTALS, "is_price_locked", "quote_id", "fulfilled_on", "submitted_on", NULL
+};
+static const char *const invoice_computed[] = {
+	PRICING_COMPUTED_TOTALS, "is_price_locked", "sales_order_id", "amount_paid", "balance_amount", NULL
+};
+
+CrmDocument document_quote = {
+	.entity = {.name = "quote", .key = "quote_id", .label = "quote", .title = "quote_number",
+	.computed = quote_computed, .complete = complete_quote},
+	.lines = {.entity = {.name = "quote_product", .key = "quote_product_id", .label = "quote line",
+			.computed = pricing_line_computed, .complete = complete_quote_line},
+	.header = &document_quote.entity},
+	.number = "quote_number", .series = "quote"
+};
+CrmDocument document_order = {
+	.entity = {.name = "sales_order", .key = "sales_order_id", .label = "order", .title = "order_number",
+	.computed = order_computed, .complete = complete_order},
+	.lines = {.entity = {.name = "sales_order_product", .key = "sales_order_product_id", .label = "order line",
+			.computed = pricing_line_computed, .complete = complete_order_line},
+	.header = &document_order.entity},
+	.number = "order_number", .series = "order"
+};
+CrmDocument document_invoice = {
+	.entity = {.name = "invoice", .key = "invoice_id", .label = "invoice", .title = "invoice_number",
+	.computed = invoice_computed, .complete = complete_invoice},
+	.lines = {.entity = {.name = "invoice_product", .key = "invoice_product_id", .label = "invoice line",
+			.computed = pricing_line_computed, .complete = complete_invoice_line},
+	.header = &document_invoice.entity},
+	.number = "invoice_number", .series = "invoice"
+};
+
+static const CrmEntity others[] = {
+	{.name = "quote_close", .key = "quote_close_id", .label = "quote closing", .made_by_calls = true},
+	{.name = "order_close", .key = "order_close_id", .label = "order closing", .made_by_calls = true},
+	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true,
+	.complete = complete_payment}
+};
+
+static CrmStatement read_addresses = {
+	.sql = "SELECT x.*, p.full_name FROM ("
+	"SELECT name, address_line1, address_line2, address_line3, address_city, address_state_or_province, "
+	"address_postal_code, address_country, business_phone, fax, payment_terms, "
+	"address_freight_terms, address_shipping_method FROM @account WHERE account_id = $1 "
+	"UNION ALL SELECT full_name, address_line1, address_line2, address_line3, address_city, "
+	"address_state_or_province, address_postal_code, address_country, business_phone, fax, payment_terms, "
+	"address_freight_terms, address_shipping_method FROM @contact WHERE contact_id = $2 AND $1 IS NULL) x "
+	"LEFT JOIN (SELECT full_name FROM @contact WHERE contact_id = $2) p ON true",
+	.argtypes = {INT8OID, INT8OID}
+};
+static CrmStatement delete_draft_quotes = {
+	.sql = "DELETE FROM @quote WHERE opportunity_id = $1 AND state = 'draft'",
+	.argtypes = {INT8OID}
+};
+
+/* document_init registers the entities of this room and its say in deals. */
+void
+document_init(void)
+{
+	CrmDocument *documents[] = {&document_quote, &document_order, &document_invoice};
+
+	for (int i = 0; i < lengthof(documents); i++)
+	{
+		lifecycle_add_entity(&documents[i]->entity);
+		pricing_add_lines(&documents[i]->lines);
+	}
+	for (int i = 0; i < lengthof(others); i++)
+		lifecycle_add_entity(&others[i]);
+	opportunity_close_hook = document_close_quotes;
+	opportunity_delete_hook = delete_drafts;
+	document_add_checks();
+}
+
+static void
+complete_quote(CrmRow *row, CrmTicket *ticket)
+{
+	complete_document(row, ticket, &document_quote);
+	fill_validity(row);
+	check_order_of_dates(row, "effective_from", "effective_to", "quote_effective_check");
+}
+
+static void
+complete_order(CrmRow *row, CrmTicket *ticket)
+{
+	complete_document(row, ticket, &document_order);
+}
+
+static void
+complete_invoice(CrmRow *row, CrmTicket *ticket)
+{
+	complete_document(row, ticket, &document_invoice);
+	fill_due_date(row);
+	check_order_of_dates(row, "invoice_date", "due_date", "invoice_due_date_check");
+	row_set(row, "balance_amount",
+			money_subtract(row_datum(row, "total_amount"), row_datum(row, "amount_paid")));
+}
+
+static void
+complete_quote_line(CrmRow *row, CrmTicket *ticket)
+{
+	pricing_complete_line(row, ticket, &document_quote.lines);
+}
+
+static void
+complete_order_line(CrmRow *row, CrmTicket *ticket)
+{
+	pricing_complete_line(row, ticket, &document_order.lines);
+}
+
+static void
+complete_invoice_line(CrmRow *row, CrmTicket *ticket)
+{
+	pricing_complete_line(row, ticket, &document_invoice.lines);
+}
+
+/* complete_payment keeps a payment as the calls wrote it. */
+static void
+complete_payment(CrmRow *row, CrmTicket *ticket)
+{
+	if (ROW_IS_INSERT(row) || ticket || core_import_mode)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
+			 errmsg("a payment cannot be changed"),
+			 errdetail("Payment %lld is what was paid.", (long long) row_int8(row, "payment_id")),
+			 errhint("Use cancel_payment() and pay_invoice()."),
+			 errtable(row->rel)));
+}
+
+/* complete_document fills number, customer defaults, addresses, totals, money. */
+static void
+complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document)
+{
+	pricing_require_customer(row, &document->entity);
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+		pricing_take_defaults(row, true);
+	if (ROW_IS_INSERT(row) && row_is_null(row, "bill_to_name"))
+		fill_addresses(row);
+	keep_number(row, document);
+	pricing_complete_totals(row, &document->entity, ticket);
+	pricing_complete_money(row);
+}
+
+/* keep_number gives a new document its number, and lets it keep it. */
+static void
+keep_number(CrmRow *row, const CrmDocument *document)
+{
+	if (ROW_IS_INSERT(row) && row_is_null(row, document->number))
+		row_set_text(row, document->number, core_next_number(row->org, document->series));
+	if (row_changed(row, document->number))
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("the number of a %s never changes", document->entity.label),
+				 errdetail("It is %s.", row_old_text(row, document->number)),
+				 errhint("Give a number of your own when you insert the document."),
+				 errtablecol(row->rel, row_column(row, document->number) + 1)));
+}
+
+/* fill_addresses bills and ships to the account, else the contact, unless told otherwise. */
+static void
+fill_addresses(CrmRow *row)
+{
+	static const char *const suffixes[] = {
+		"name", "line1", "line2", "line3", "city", "state_or_province",
+		"postal_code", "country", "phone", "fax"
+	};
+	CrmValue	args[] = {
+		CRM_ID(row_int8(row, "account_id")), CRM_ID(row_int8(row, "contact_id"))
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	uint64		found;
+
+	SPI_connect();
+	found = core_run(row->org, &read_addresses, args);
+	MemoryContextSwitchTo(caller);
+	for (int i = 0; found > 0 && i < lengthof(suffixes); i++)
+	{
+		take_text(row, psprintf("bill_to_%s", suffixes[i]), core_result_text(0, i + 1));
+		take_text(row, psprintf("ship_to_%s", suffixes[i]), core_result_text(0, i + 1));
+	}
+	if (found > 0)
+	{
+		take_text(row, "payment_terms", core_result_text(0, 11));
+		take_text(row, "freight_terms", core_result_text(0, 12));
+		take_text(row, "shipping_method", core_result_text(0, 13));
+		take_text(row, "bill_to_contact_name", core_result_text(0, 14));
+		take_text(row, "ship_to_contact_name", core_result_text(0, 14));
+	}
+	SPI_finish();
+}
+
+static void
+take_text(CrmRow *row, const char *column, char *text)
+{
+	if (text && row_is_null(row, column))
+		row_set_text(row, column, text);
+}
+
+/* fill_validity makes a new quote valid from today for quote_validity_days. */
+static void
+fill_validity(CrmRow *row)
+{
+	const char *days = core_setting(row->org, "quote_validity_days");
+
+	if (!ROW_IS_INSERT(row) || core_import_mode)
+		return;
+	if (row_is_null(row, "effective_from"))
+		row_set(row, "effective_from", row_is_null(row, "effective_to")
+				? core_today(row->org)
+				: DateADTGetDatum(Min(DatumGetDateADT(core_today(row->org)),
+									  DatumGetDateADT(row_datum(row, "effective_to")))));
+	if (row_is_null(row, "effective_to") && days && atoi(days) > 0)
+		row_set(row, "effective_to",
+				DateADTGetDatum(DatumGetDateADT(row_datum(row, "effective_from")) + atoi(days)));
+}
+
+/* fill_due_date dates a new invoice today and makes it due by its payment terms. */
+static void
+fill_due_date(CrmRow *row)
+{
+	if (row_is_null(row, "invoice_date"))
+		row_set(row, "invoice_date", core_today(row->org));
+	if (ROW_IS_INSERT(row) && row_is_null(row, "due_date"))
+		row_set(row, "due_date",
+				DateADTGetDatum(DatumGetDateADT(row_datum(row, "invoice_date")) +
+								days_of_terms(row_text(row, "payment_terms"))));
+}
+
+/* days_of_terms returns the days that payment terms such as net_45 give; 30 by default. */
+static int
+days_of_terms(const char *terms)
+{
+	const char *net = terms ? strstr(terms, "net_") : NULL;
+	int			days = net ? atoi(net + 4) : 0;
+
+	return days > 0 ? days : 30;
+}
+
+/* check_order_of_dates refuses a span that ends before it starts. */
+static void
+check_order_of_dates(CrmRow *row, const char *first, const char *second, const char *constraint)
+{
+	if (row_is_null(row, first) || row_is_null(row, second) ||
+		DatumGetDateADT(row_datum(row, first)) <= DatumGetDateADT(row_datum(row, second)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s must not be before %s", second, first),
+			 errdetail("%s is %s, %s is %s.",
+					   first, DatumGetCString(DirectFunctionCall1(date_out, row_datum(row, first))),
+					   second, DatumGetCString(DirectFunctionCall1(date_out, row_datum(row, second)))),
+			 errhint("Correct one of the two dates."),
+			 errtablecol(row->rel, row_column(row, second) + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
+}
+
+/* delete_drafts lets the draft quotes of a deal go with it. */
+static void
+delete_drafts(CrmOrganization *org, int64 opportunity_id)
+{
+	CrmValue	args[] = {CRM_INT8(opportunity_id)};
+
+	SPI_connect();
+	core_run(org, &delete_draft_quotes, args);
+	SPI_finish();
+}

@@ -1,0 +1,298 @@
+/*
+ * invoice.c
+ *	  Paying and canceling invoices, and documents made from a deal (D§3.4, §3.7).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "document/document.h"
+
+/* An invoice as the calls see it, locked. */
+typedef struct Invoice
+{
+	int64		id;
+	char	   *state;
+	char	   *number;
+	Datum		total;
+	Datum		paid;
+	Datum		balance;
+} Invoice;
+
+static Invoice lock_invoice(CrmOrganization *org, int64 id);
+static Datum amount_to_pay(const Invoice *invoice, CrmValue wanted, int decimals);
+static void refuse_amount(const Invoice *invoice, Datum amount);
+static void settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move);
+static void refuse_paid(const Invoice *invoice);
+static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
+
+static CrmStatement lock_one = {
+	.sql = "SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals "
+	"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF v",
+	.argtypes = {INT8OID}
+};
+static CrmStatement insert_payment = {
+	.sql = "INSERT INTO @payment (payment_id, invoice_id, amount, payment_date, reference) "
+	"VALUES ($1, $2, $3, coalesce($4, $5), $6)",
+	.argtypes = {INT8OID, INT8OID, NUMERICOID, DATEOID, DATEOID, TEXTOID}
+};
+static CrmStatement settle_invoice = {
+	.sql = "UPDATE @invoice SET state = $2, status_reason = $3, amount_paid = "
+	"(SELECT coalesce(sum(p.amount), 0) FROM @payment p WHERE p.invoice_id = $1 AND p.canceled_at IS NULL) "
+	"WHERE invoice_id = $1",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID}
+};
+static CrmStatement find_payment = {
+	.sql = "SELECT invoice_id FROM @payment WHERE payment_id = $1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement cancel_one = {
+	.sql = "UPDATE @payment SET canceled_at = now() WHERE payment_id = $1 AND canceled_at IS NULL",
+	.argtypes = {INT8OID}
+};
+static CrmStatement count_payments = {
+	.sql = "SELECT count(*), coalesce(sum(amount), 0) FROM @payment WHERE invoice_id = $1 AND canceled_at IS NULL",
+	.argtypes = {INT8OID}
+};
+static CrmStatement lines_of_order = {
+	.sql = "SELECT DISTINCT sales_order_product_id FROM @invoice_product WHERE invoice_id = $1 "
+	"AND sales_order_product_id IS NOT NULL ORDER BY 1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement lock_order_of = {
+	.sql = "SELECT o.sales_order_id FROM @sales_order o JOIN @invoice v USING (sales_order_id) "
+	"WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF o",
+	.argtypes = {INT8OID}
+};
+
+static const CrmConversion quote_from_opportunity = {
+	.source = "opportunity", .source_key = "opportunity_id",
+	.source_lines = "opportunity_product", .source_line_key = "opportunity_product_id",
+	.target = &document_quote,
+	.links = "opportunity_id", .link_values = "s.opportunity_id",
+	.made_by = "create_quote_from_opportunity"
+};
+static const CrmConversion order_from_opportunity = {
+	.source = "opportunity", .source_key = "opportunity_id",
+	.source_lines = "opportunity_product", .source_line_key = "opportunity_product_id",
+	.target = &document_order,
+	.links = "opportunity_id, is_price_locked", .link_values = "s.opportunity_id, true",
+	.made_by = "create_order_from_opportunity"
+};
+static const CrmConversion invoice_from_opportunity = {
+	.source = "opportunity", .source_key = "opportunity_id",
+	.source_lines = "opportunity_product", .source_line_key = "opportunity_product_id",
+	.target = &document_invoice,
+	.links = "opportunity_id, is_price_locked", .link_values = "s.opportunity_id, true",
+	.made_by = "create_invoice_from_opportunity"
+};
+
+PG_FUNCTION_INFO_V1(document_pay_invoice);
+PG_FUNCTION_INFO_V1(document_cancel_payment);
+PG_FUNCTION_INFO_V1(document_cancel_invoice);
+PG_FUNCTION_INFO_V1(document_quote_opportunity);
+PG_FUNCTION_INFO_V1(document_order_opportunity);
+PG_FUNCTION_INFO_V1(document_invoice_opportunity);
+
+/* document_pay_invoice takes a payment: in part or of all that is open. */
+Datum
+document_pay_invoice(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "invoice_id");
+	CrmOrganization *org = core_begin();
+	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "pay_invoice", .to = "paid"};
+	Invoice		invoice = lock_invoice(org, id);
+	bool		isnull;
+	int			decimals = DatumGetInt32(core_result(0, 6, &isnull));
+	int64		payment_id = core_next_id(org, "payment", "payment_id");
+	CrmTicket	ticket = {
+		.kind = TICKET_BIRTH, .table = "payment", .ids = &payment_id, .n = 1, .made_by = "pay_invoice"
+	};
+	Datum		amount;
+
+	lifecycle_require(org, &move, id, invoice.state);
+	if (strcmp(invoice.state, "paid") == 0 && money_is_zero(invoice.balance))
+		refuse_paid(&invoice);
+	amount = amount_to_pay(&invoice, core_value_argument(fcinfo, 1), decimals);
+	if (!money_is_zero(amount))
+	{
+		CrmValue	args[] = {
+			CRM_INT8(payment_id), CRM_INT8(id), CRM_DATUM(amount), core_value_argument(fcinfo, 2),
+			CRM_DATUM(core_today(org)), core_value_argument(fcinfo, 3)
+		};
+
+		lifecycle_run(org, &ticket, &insert_payment, args);
+	}
+	move.reason = money_compare(amount, invoice.balance) == 0 ? "complete" : "partial";
+	settle(org, &invoice, &move);
+	return core_end_text("paid");
+}
+
+/* document_cancel_payment takes a payment back; with none left the invoice is active again. */
+Datum
+document_cancel_payment(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "payment_id");
+	CrmOrganization *org = core_begin();
+	CrmValue	args[] = {CRM_INT8(id)};
+	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "cancel_payment"};
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "payment", .ids = &id, .n = 1};
+	Invoice		invoice;
+
+	if (core_run(org, &find_payment, args) == 0)
+		core_refuse_unknown("payment", id);
+	invoice = lock_invoice(org, core_result_int8(0, 1));
+	if (lifecycle_run(org, &ticket, &cancel_one, args) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+				 errmsg("the payment is canceled already"),
+				 errdetail("Payment %lld of invoice %s does not count any more.", (long long) id, invoice.number),
+				 errhint("Use pay_invoice() for a new payment."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
+	args[0] = CRM_INT8(invoice.id);
+	core_run(org, &count_payments, args);
+	move.to = core_result_int8(0, 1) > 0 ? "paid" : "active";
+	move.reason = core_result_int8(0, 1) > 0 ? "partial" : NULL;
+	settle(org, &invoice, &move);
+	return core_end_text(move.to);
+}
+
+/* document_cancel_invoice cancels an invoice without payments; its order can be invoiced again. */
+Datum
+document_cancel_invoice(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "invoice_id");
+	CrmMove		move = {
+		.entity = &document_invoice.entity, .made_by = "cancel_invoice", .to = "canceled",
+		.description = core_optional_text(fcinfo, 1)
+	};
+	CrmOrganization *org = core_begin();
+	CrmValue	args[] = {CRM_INT8(id)};
+	Invoice		invoice;
+	int64	   *ids;
+	uint64		n;
+
+	core_run(org, &lock_order_of, args);
+	invoice = lock_invoice(org, id);
+	lifecycle_require(org, &move, id, invoice.state);
+	core_run(org, &count_payments, args);
+	if (core_result_int8(0, 1) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+				 errmsg("an invoice with payments cannot be canceled"),
+				 errdetail("Invoice %s has %lld payments.", invoice.number, (long long) core_result_int8(0, 1)),
+				 errhint("Use cancel_payment() for each of them first."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
+	lifecycle_move(org, &move, id, invoice.state);
+	n = core_run(org, &lines_of_order, args);
+	ids = palloc(sizeof(int64) * (n + 1));
+	for (uint64 i = 0; i < n; i++)
+		ids[i] = core_result_int8(i, 1);
+	if (n > 0)
+		document_recount(org, ids, n);
+	return core_end_text("canceled");
+}
+
+/* document_quote_opportunity makes a draft quote from a deal. */
+Datum
+document_quote_opportunity(PG_FUNCTION_ARGS)
+{
+	return from_opportunity(fcinfo, &quote_from_opportunity);
+}
+
+/* document_order_opportunity makes an order from a deal without a quote. */
+Datum
+document_order_opportunity(PG_FUNCTION_ARGS)
+{
+	return from_opportunity(fcinfo, &order_from_opportunity);
+}
+
+/* document_invoice_opportunity makes an invoice from a deal without an order. */
+Datum
+document_invoice_opportunity(PG_FUNCTION_ARGS)
+{
+	return from_opportunity(fcinfo, &invoice_from_opportunity);
+}
+
+/* from_opportunity copies a deal, open or closed, that stays as it is meanwhile. */
+static Datum
+from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion)
+{
+	int64		id = core_id_argument(fcinfo, 0, "opportunity_id");
+	CrmOrganization *org = core_begin();
+
+	(void) lifecycle_lock(org, &opportunity_entity, id);
+	return core_end_id(document_convert(org, conversion, id, 0, NULL, 0));
+}
+
+static Invoice
+lock_invoice(CrmOrganization *org, int64 id)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+	Invoice		invoice = {.id = id};
+	bool		isnull;
+
+	if (core_run(org, &lock_one, args) == 0)
+		core_refuse_unknown("invoice", id);
+	invoice.state = core_result_text(0, 1);
+	invoice.number = core_result_text(0, 2);
+	invoice.total = core_result(0, 3, &isnull);
+	invoice.paid = core_result(0, 4, &isnull);
+	invoice.balance = core_result(0, 5, &isnull);
+	return invoice;
+}
+
+/* amount_to_pay returns what is paid now: on the side of the balance, and no more than it. */
+static Datum
+amount_to_pay(const Invoice *invoice, CrmValue wanted, int decimals)
+{
+	Datum		amount;
+	int			side = money_compare(invoice->balance, money_zero());
+	int			sign;
+
+	if (wanted.isnull)
+		return invoice->balance;
+	amount = money_round(wanted.value, decimals);
+	sign = money_compare(amount, money_zero());
+	if (sign == 0 || sign != side || money_compare(amount, invoice->balance) == side)
+		refuse_amount(invoice, amount);
+	return amount;
+}
+
+static void
+refuse_amount(const Invoice *invoice, Datum amount)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
+			 errmsg("%s cannot be paid on the invoice", money_text(amount)),
+			 errdetail("Invoice %s: total %s, paid %s, open %s.", invoice->number,
+					   money_text(invoice->total), money_text(invoice->paid), money_text(invoice->balance)),
+			 errhint("Pay at most what is open, or leave amount out to pay all of it."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+static void
+refuse_paid(const Invoice *invoice)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+			 errmsg("the invoice is fully paid already"),
+			 errdetail("Invoice %s: total %s, nothing is open.", invoice->number, money_text(invoice->total)),
+			 errhint("Use cancel_payment() to take a payment back."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/* settle writes the state of an invoice and what is paid of it. */
+static void
+settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move)
+{
+	int64		id = invoice->id;
+	CrmTicket	ticket = lifecycle_move_ticket(move, &id, 1, invoice->state);
+	CrmValue	args[] = {
+		CRM_INT8(id), core_text_value(move->to), core_text_value(lifecycle_reason(org, move))
+	};
+
+	if (lifecycle_run(org, &ticket, &settle_invoice, args) == 0)
+		core_refuse_unknown("invoice", id);
+}

@@ -1,0 +1,121 @@
+/*
+ * verify.c
+ *	  The invariants of deals and documents, for verify().
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "document/document.h"
+
+static void add_sums(const CrmEntity *header, const CrmLines *lines);
+static void add_history(const char *entity);
+static void add_check(const char *name, const char *entity, char *sql);
+
+static CrmCheck checks[] = {
+	{"half_qualified_lead", "lead", {
+			.sql = "SELECT l.lead_id, 'qualified, but its opportunity or customer is not there' FROM @lead l "
+			"WHERE l.state = 'qualified' AND ("
+			"(l.qualified_opportunity_id IS NOT NULL AND NOT EXISTS (SELECT FROM @opportunity o WHERE o.opportunity_id = l.qualified_opportunity_id)) "
+			"OR NOT EXISTS (SELECT FROM @status_history h WHERE h.entity = 'lead' AND h.record_id = l.lead_id AND h.to_state = 'qualified') "
+			"AND l.created_at >= (SELECT min(installed_at) FROM @schema_version))"}},
+	{"orphan_of_qualification", "opportunity", {
+			.sql = "SELECT o.opportunity_id, 'its lead ' || o.originating_lead_id || ' was never qualified' FROM @opportunity o "
+			"JOIN @lead l ON l.lead_id = o.originating_lead_id WHERE l.state = 'open' "
+			"AND NOT EXISTS (SELECT FROM @status_history h WHERE h.entity = 'lead' AND h.record_id = l.lead_id AND h.to_state = 'qualified')"}},
+	{"won_without_closing", "opportunity", {
+			.sql = "SELECT o.opportunity_id, 'closed, but no closing activity tells of it' FROM @opportunity o "
+			"WHERE o.state IN ('won', 'lost') AND o.created_at >= (SELECT min(installed_at) FROM @schema_version) "
+			"AND NOT EXISTS (SELECT FROM @opportunity_close c WHERE c.opportunity_id = o.opportunity_id AND c.opportunity_state = o.state)"}},
+	{"open_with_actuals", "opportunity", {
+			.sql = "SELECT opportunity_id, 'open, but has an actual value or date' FROM @opportunity "
+			"WHERE state = 'open' AND (actual_value IS NOT NULL OR actual_close_date IS NOT NULL)"}},
+	{"two_open_revisions", "quote", {
+			.sql = "SELECT min(quote_id), quote_number || ' has ' || count(*) || ' open revisions' FROM @quote "
+			"WHERE state IN ('draft', 'active') GROUP BY quote_number HAVING count(*) > 1"}},
+	{"two_live_orders", "sales_order", {
+			.sql = "SELECT min(sales_order_id), 'quote ' || quote_id || ' has ' || count(*) || ' live orders' FROM @sales_order "
+			"WHERE quote_id IS NOT NULL AND state <> 'canceled' GROUP BY quote_id HAVING count(*) > 1"}},
+	{"order_of_unwon_quote", "sales_order", {
+			.sql = "SELECT o.sales_order_id, 'its quote is ' || q.state FROM @sales_order o JOIN @quote q USING (quote_id) "
+			"WHERE q.state <> 'won'"}},
+	{"order_without_lines", "sales_order", {
+			.sql = "SELECT o.sales_order_id, 'its quote has standard lines, the order none' FROM @sales_order o "
+			"WHERE o.quote_id IS NOT NULL AND o.row_version = 1 AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id) "
+			"AND EXISTS (SELECT FROM @quote_product q WHERE q.quote_id = o.quote_id AND q.line_kind = 'standard')"}},
+	{"invoiced_quantity", "sales_order_product", {
+			.sql = "SELECT l.sales_order_product_id, 'quantity_invoiced ' || l.quantity_invoiced || ', invoices say ' || s.quantity FROM @sales_order_product l, "
+			"LATERAL (SELECT coalesce(sum(i.quantity), 0) AS quantity FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
+			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled' AND v.invoice_type = 'invoice') s "
+			"WHERE s.quantity <> l.quantity_invoiced"}},
+	{"invoiced_more_than_ordered", "sales_order_product", {
+			.sql = "SELECT sales_order_product_id, 'ordered ' || quantity || ', invoiced ' || quantity_invoiced FROM @sales_order_product "
+			"WHERE abs(quantity_invoiced) > abs(quantity)"}},
+	{"paid_amount", "invoice", {
+			.sql = "SELECT v.invoice_id, 'amount_paid ' || v.amount_paid || ', payments say ' || s.amount FROM @invoice v, "
+			"LATERAL (SELECT coalesce(sum(p.amount), 0) AS amount FROM @payment p WHERE p.invoice_id = v.invoice_id AND p.canceled_at IS NULL) s "
+			"WHERE s.amount <> v.amount_paid OR v.balance_amount <> v.total_amount - v.amount_paid"}},
+	{"paid_state", "invoice", {
+			.sql = "SELECT invoice_id, state || '/' || status_reason || ' with a balance of ' || balance_amount FROM @invoice "
+			"WHERE (state = 'paid' AND (status_reason = 'complete') <> (balance_amount = 0)) "
+			"OR (state <> 'paid' AND amount_paid <> 0)"}}
+};
+
+/* document_add_checks registers the checks above and the sums of each document. */
+void
+document_add_checks(void)
+{
+	static const char *const with_history[] = {
+		"lead", "opportunity", "quote", "sales_order", "invoice", "product"
+	};
+
+	core_add_checks(checks, lengthof(checks));
+	for (int i = 0; i < lengthof(with_history); i++)
+		add_history(with_history[i]);
+	add_sums(&opportunity_entity, &opportunity_lines);
+	add_sums(&document_quote.entity, &document_quote.lines);
+	add_sums(&document_order.entity, &document_order.lines);
+	add_sums(&document_invoice.entity, &document_invoice.lines);
+}
+
+/* add_sums checks that a header's totals are those of its lines (D§4.5). */
+static void
+add_sums(const CrmEntity *header, const CrmLines *lines)
+{
+	add_check("totals", header->name, psprintf(
+		"SELECT h.%2$s, 'total ' || h.total_amount || ', its lines say ' || "
+		"(s.net - h.discount_amount - round(s.net * h.discount_percentage / 100, c.decimals) + h.freight_amount + s.tax) "
+		"FROM @%1$s h JOIN @currency c USING (currency_code), "
+		"LATERAL (SELECT coalesce(sum(l.extended_amount - l.tax_amount), 0) AS net, coalesce(sum(l.tax_amount), 0) AS tax, "
+		"coalesce(sum(round(l.quantity * (l.price_per_unit - l.volume_discount_amount), c.decimals) - "
+		"CASE WHEN h.discount_method = 'per_unit' THEN round(l.quantity * l.manual_discount_amount, c.decimals) "
+		"ELSE l.manual_discount_amount END + l.tax_amount), 0) AS extended, coalesce(sum(l.extended_amount), 0) AS stored "
+		"FROM @%3$s l WHERE l.%2$s = h.%2$s AND l.line_kind = 'standard') s "
+		"WHERE h.total_line_item_amount <> s.net OR h.total_tax <> s.tax OR s.extended <> s.stored "
+		"OR h.total_amount <> s.net - h.discount_amount - round(s.net * h.discount_percentage / 100, c.decimals) + h.freight_amount + s.tax "
+		"OR h.total_amount_base <> round(h.total_amount / h.exchange_rate, 4)",
+		header->name, header->key, lines->entity.name));
+}
+
+/* add_history checks that a record's state is the one its history ends with. */
+static void
+add_history(const char *entity)
+{
+	add_check("state_history", entity, psprintf(
+		"SELECT e.%1$s_id, 'is ' || e.state || ', its history ends with ' || h.to_state FROM @%1$s e, "
+		"LATERAL (SELECT to_state FROM @status_history WHERE entity = '%1$s' AND record_id = e.%1$s_id "
+		"ORDER BY status_history_id DESC LIMIT 1) h WHERE h.to_state <> e.state", entity));
+}
+
+/* add_check registers a check whose text was put together; it lives as long as the session. */
+static void
+add_check(const char *name, const char *entity, char *sql)
+{
+	CrmCheck   *check = MemoryContextAllocZero(TopMemoryContext, sizeof(CrmCheck));
+
+	check->name = name;
+	check->entity = entity;
+	check->statement.sql = MemoryContextStrdup(TopMemoryContext, sql);
+	core_add_checks(check, 1);
+}

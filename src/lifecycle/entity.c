@@ -1,0 +1,36 @@
+/*
+ * entity.c
+ *	  The entities that rooms describe to the guard.
+ */
+#include "postgres.h"
+
+#include "lifecycle/lifecycle.h"
+
+#define MAX_ENTITIES 48
+
+static const CrmEntity *entities[MAX_ENTITIES];
+static int	n_entities = 0;
+
+/* lifecycle_add_entity registers an entity; called when the library loads. */
+void
+lifecycle_add_entity(const CrmEntity *entity)
+{
+	if (n_entities == MAX_ENTITIES)
+		elog(ERROR, "too many entities");
+	entities[n_entities++] = entity;
+}
+
+/* lifecycle_entity returns the description of an entity. */
+const CrmEntity *
+lifecycle_entity(const char *name)
+{
+	for (int i = 0; i < n_entities; i++)
+	{
+		if (strcmp(entities[i]->name, name) == 0)
+			return entities[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("\"%s\" is no entity of sales_crm", name),
+			 errhint("The library may be older than the organization: see sales_crm.version().")));
+}

@@ -1,0 +1,169 @@
+/*
+ * map.c
+ *	  Copies rows to rows by the pairs of column_map, custom columns included.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+
+#include "lifecycle/lifecycle.h"
+
+typedef struct MapEntry
+{
+	char	   *source;
+	char	   *target;
+	List	   *sources;		/* column names, quoted */
+	List	   *targets;
+} MapEntry;
+
+/* A statement put together from maps, found again by the name of its variant. */
+typedef struct VariantEntry
+{
+	char	   *variant;
+	CrmStatement *statement;
+} VariantEntry;
+
+typedef struct Maps
+{
+	List	   *entries;
+	List	   *variants;
+	MemoryContext context;
+} Maps;
+
+static void *load_maps(CrmOrganization *org);
+static void append_source(StringInfo text, const char *from, const char *to,
+						  const CrmOverride *overrides, int n);
+static MapEntry *map_entry(Maps *maps, const char *source, const char *target);
+
+static const CrmConfig map_config = {
+	.tables = {"column_map"},
+	.load = load_maps
+};
+
+static CrmStatement select_maps = {
+	.sql = "SELECT source_entity, target_entity, source_column, target_column "
+	"FROM @column_map ORDER BY column_map_id"
+};
+
+/* lifecycle_map_targets returns ", a, b": the columns that are written. */
+char *
+lifecycle_map_targets(CrmOrganization *org, const char *source, const char *target)
+{
+	MapEntry   *entry = map_entry(core_config(org, &map_config), source, target);
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, entry->targets)
+		appendStringInfo(&text, ", %s", (char *) lfirst(cell));
+	return text.data;
+}
+
+/*
+ * lifecycle_map_sources returns ", s.a, s.c": what is written into them, from
+ * the source row "s", with other expressions before or after it where asked.
+ */
+char *
+lifecycle_map_sources(CrmOrganization *org, const char *source, const char *target,
+					  const CrmOverride *overrides, int n)
+{
+	MapEntry   *entry = map_entry(core_config(org, &map_config), source, target);
+	StringInfoData text;
+	ListCell   *from;
+	ListCell   *to;
+
+	initStringInfo(&text);
+	forboth(from, entry->sources, to, entry->targets)
+		append_source(&text, lfirst(from), lfirst(to), overrides, n);
+	return text.data;
+}
+
+/* append_source writes one source column, overridden where the target asks for it. */
+static void
+append_source(StringInfo text, const char *from, const char *to,
+			  const CrmOverride *overrides, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(overrides[i].target_column, to) != 0)
+			continue;
+		appendStringInfo(text, ", coalesce(%s%ss.%s%s%s)",
+						 overrides[i].before ? overrides[i].before : "",
+						 overrides[i].before ? ", " : "", from,
+						 overrides[i].after ? ", " : "",
+						 overrides[i].after ? overrides[i].after : "");
+		return;
+	}
+	appendStringInfo(text, ", s.%s", from);
+}
+
+/* lifecycle_mapped returns a statement built from maps; built again when they change. */
+CrmStatement *
+lifecycle_mapped(CrmOrganization *org, const char *variant, const Oid *argtypes,
+				 CrmTextBuilder build, const void *argument)
+{
+	Maps	   *maps = core_config(org, &map_config);
+	VariantEntry *entry;
+	CrmStatement *statement;
+	MemoryContext caller;
+	ListCell   *cell;
+
+	foreach(cell, maps->variants)
+	{
+		entry = lfirst(cell);
+		if (strcmp(entry->variant, variant) == 0)
+			return entry->statement;
+	}
+	statement = core_intern(build(org, argument), argtypes);
+	maps = core_config(org, &map_config);
+	caller = MemoryContextSwitchTo(maps->context);
+	entry = palloc(sizeof(VariantEntry));
+	entry->variant = pstrdup(variant);
+	entry->statement = statement;
+	maps->variants = lappend(maps->variants, entry);
+	MemoryContextSwitchTo(caller);
+	return statement;
+}
+
+/* load_maps reads column_map into column lists. */
+static void *
+load_maps(CrmOrganization *org)
+{
+	Maps	   *maps = palloc0(sizeof(Maps));
+	uint64		n = core_config_rows(org, "column_map", &select_maps);
+
+	maps->context = CurrentMemoryContext;
+	for (uint64 i = 0; i < n; i++)
+	{
+		MapEntry   *entry = map_entry(maps, core_result_text(i, 1), core_result_text(i, 2));
+
+		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_text(i, 3))));
+		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_text(i, 4))));
+	}
+	return maps;
+}
+
+/* map_entry finds or makes the entry of a pair. */
+static MapEntry *
+map_entry(Maps *maps, const char *source, const char *target)
+{
+	MapEntry   *entry;
+	ListCell   *cell;
+	MemoryContext caller;
+
+	foreach(cell, maps->entries)
+	{
+		entry = lfirst(cell);
+		if (strcmp(entry->source, source) == 0 && strcmp(entry->target, target) == 0)
+			return entry;
+	}
+	caller = maps->context ? MemoryContextSwitchTo(maps->context) : CurrentMemoryContext;
+	entry = palloc0(sizeof(MapEntry));
+	entry->source = pstrdup(source);
+	entry->target = pstrdup(target);
+	maps->entries = lappend(maps->entries, entry);
+	MemoryContextSwitchTo(caller);
+	return entry;
+}

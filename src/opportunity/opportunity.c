@@ -1,0 +1,148 @@
+/*
+ * opportunity.c
+ *	  The entities of this room: opportunity, its lines, its closings.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "utils/builtins.h"
+
+#include "opportunity/opportunity.h"
+#include "security/security.h"
+
+static void complete_opportunity(CrmRow *row, CrmTicket *ticket);
+static void complete_line(CrmRow *row, CrmTicket *ticket);
+static void before_delete(CrmRow *row);
+static void visit_stage(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
+
+static const char *const computed[] = {
+	PRICING_COMPUTED_TOTALS, "estimated_value_base", "actual_value", "actual_value_base",
+	"actual_close_date", "originating_lead_id", NULL
+};
+
+const CrmEntity opportunity_entity = {
+	.name = "opportunity", .key = "opportunity_id", .label = "opportunity", .title = "name",
+	.computed = computed, .complete = complete_opportunity, .before_delete = before_delete
+};
+
+CrmLines	opportunity_lines = {
+	.entity = {.name = "opportunity_product", .key = "opportunity_product_id",
+		.label = "opportunity line", .computed = pricing_line_computed,
+	.complete = complete_line},
+	.header = &opportunity_entity
+};
+
+static const CrmEntity others[] = {
+	{.name = "opportunity_close", .key = "opportunity_close_id", .label = "opportunity closing",
+	.made_by_calls = true},
+	{.name = "opportunity_competitor", .key = "opportunity_competitor_id",
+	.label = "competitor of an opportunity"}
+};
+
+OpportunityCloseHook opportunity_close_hook = NULL;
+OpportunityDeleteHook opportunity_delete_hook = NULL;
+
+/* the changes of phase that one statement made */
+typedef struct StageVisitor
+{
+	CrmOrganization *org;
+	Relation	rel;
+	int			phase;			/* column positions, from 1 */
+	int			key;
+	int			amount;
+	int			probability;
+} StageVisitor;
+
+static CrmStatement insert_stage = {
+	.sql = "INSERT INTO @opportunity_stage_history (opportunity_id, from_phase, to_phase, "
+	"changed_at, changed_by, amount, close_probability) VALUES ($1, $2, $3, now(), $4, $5, $6)",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID, NUMERICOID, NUMERICOID}
+};
+
+PG_FUNCTION_INFO_V1(opportunity_record_stage);
+
+/* opportunity_init registers the entities of this room. */
+void
+opportunity_init(void)
+{
+	lifecycle_add_entity(&opportunity_entity);
+	pricing_add_lines(&opportunity_lines);
+	for (int i = 0; i < lengthof(others); i++)
+		lifecycle_add_entity(&others[i]);
+}
+
+/* complete_opportunity fills customer defaults, totals and revenue. */
+static void
+complete_opportunity(CrmRow *row, CrmTicket *ticket)
+{
+	pricing_require_customer(row, &opportunity_entity);
+	pricing_check_percent(row, "close_probability");
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+		pricing_take_defaults(row, true);
+	pricing_complete_totals(row, &opportunity_entity, ticket);
+	if (row_bool(row, "is_revenue_system_calculated"))
+		row_set(row, "estimated_value", row_datum(row, "total_amount"));
+	pricing_complete_money(row);
+}
+
+static void
+complete_line(CrmRow *row, CrmTicket *ticket)
+{
+	pricing_complete_line(row, ticket, &opportunity_lines);
+}
+
+/* before_delete lets the drafts of a deal go with it. */
+static void
+before_delete(CrmRow *row)
+{
+	if (opportunity_delete_hook)
+		opportunity_delete_hook(row->org, row_int8(row, "opportunity_id"));
+}
+
+/*
+ * opportunity_record_stage is the AFTER UPDATE statement trigger that keeps
+ * each change of the pipeline phase, with value and chance of that moment.
+ */
+Datum
+opportunity_record_stage(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	Relation	rel = trigdata->tg_relation;
+	StageVisitor visitor = {
+		.org = core_organization_of(rel),
+		.rel = rel,
+		.phase = core_column(rel, "pipeline_phase") + 1,
+		.key = core_column(rel, "opportunity_id") + 1,
+		.amount = core_column(rel, "estimated_value") + 1,
+		.probability = core_column(rel, "close_probability") + 1
+	};
+
+	core_visit_transitions(trigdata, visit_stage, &visitor);
+	return PointerGetDatum(NULL);
+}
+
+/* visit_stage stores a change of phase as owner of the history. */
+static void
+visit_stage(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
+{
+	StageVisitor *visitor = state;
+	CrmValue	args[6];
+	char	   *from;
+	char	   *to;
+	bool		isnull;
+
+	from = TextDatumGetCString(slot_getattr(old_row, visitor->phase, &isnull));
+	to = TextDatumGetCString(slot_getattr(new_row, visitor->phase, &isnull));
+	if (strcmp(from, to) == 0)
+		return;
+	args[0].value = slot_getattr(new_row, visitor->key, &args[0].isnull);
+	args[1] = core_text_value(from);
+	args[2] = core_text_value(to);
+	args[3] = CRM_ID(security_acting_user(visitor->org));
+	args[4].value = slot_getattr(new_row, visitor->amount, &args[4].isnull);
+	args[5].value = slot_getattr(new_row, visitor->probability, &args[5].isnull);
+	SPI_connect();
+	core_run_as_owner(visitor->org, &insert_stage, "opportunity_stage_history", args);
+	SPI_finish();
+}

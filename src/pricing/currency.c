@@ -1,0 +1,103 @@
+/*
+ * currency.c
+ *	  A row's exchange rate, its money rounded to the currency, its base amounts.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "pricing/pricing.h"
+
+/* type modifier of numeric(19,4), the type of every amount of money */
+#define MONEY_TYPMOD (((19 << 16) | 4) + VARHDRSZ)
+
+static void take_rate(CrmRow *row, const CrmCurrency *currency);
+static bool is_base(const char *column);
+static void complete_base(CrmRow *row, int column, const char *name);
+
+/*
+ * pricing_complete_money works on every column of type numeric(19,4), those a
+ * user added included: an amount is rounded to the currency's decimals, and
+ * X_base is X in base currency with four decimals.
+ */
+void
+pricing_complete_money(CrmRow *row)
+{
+	const CrmCurrency *currency = catalog_currency(row->org, row_text(row, "currency_code"));
+
+	take_rate(row, currency);
+	for (int i = 0; i < row->desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row->desc, i);
+
+		if (attribute->atttypmod != MONEY_TYPMOD || attribute->atttypid != NUMERICOID ||
+			attribute->attisdropped || row->nulls[i] || is_base(NameStr(attribute->attname)))
+			continue;
+		row->values[i] = money_round(row->values[i], currency->decimals);
+		row->is_changed = true;
+	}
+	for (int i = 0; i < row->desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(row->desc, i);
+
+		if (attribute->atttypmod == MONEY_TYPMOD && !attribute->attisdropped &&
+			is_base(NameStr(attribute->attname)))
+			complete_base(row, i, NameStr(attribute->attname));
+	}
+}
+
+/* pricing_check_percent refuses what is not between 0 and 100. */
+void
+pricing_check_percent(CrmRow *row, const char *column)
+{
+	Datum		hundred = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
+
+	if (row_is_null(row, column) ||
+		(money_compare(row_datum(row, column), money_zero()) >= 0 &&
+		 money_compare(row_datum(row, column), hundred) <= 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s must be between 0 and 100 percent", column),
+			 errdetail("%s was given for a row of \"%s\".", money_text(row_datum(row, column)),
+					   RelationGetRelationName(row->rel)),
+			 errhint("10 means ten percent."),
+			 errtablecol(row->rel, row_column(row, column) + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								psprintf("%s_%s_check", RelationGetRelationName(row->rel), column))));
+}
+
+/* take_rate gives a row the rate of the day it is made or its currency changes. */
+static void
+take_rate(CrmRow *row, const CrmCurrency *currency)
+{
+	if (core_import_mode && !row_is_null(row, "exchange_rate"))
+		return;
+	if (ROW_IS_INSERT(row) || row_changed(row, "currency_code"))
+		row_set(row, "exchange_rate", currency->exchange_rate);
+}
+
+static bool
+is_base(const char *column)
+{
+	size_t		length = strlen(column);
+
+	return length > 5 && strcmp(column + length - 5, "_base") == 0;
+}
+
+/* complete_base writes X_base = X divided by the row's rate. */
+static void
+complete_base(CrmRow *row, int column, const char *name)
+{
+	char	   *source_name = pnstrdup(name, strlen(name) - 5);
+	int			source = row_column(row, source_name);
+
+	if (source < 0)
+		return;
+	row->nulls[column] = row->nulls[source];
+	if (!row->nulls[source])
+		row->values[column] = money_divide(row->values[source],
+										   row_datum(row, "exchange_rate"), 4);
+	row->is_changed = true;
+}

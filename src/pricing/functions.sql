@@ -1,0 +1,3 @@
+CREATE FUNCTION roll_up() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'pricing_roll_up';
+COMMENT ON FUNCTION roll_up() IS 'Trigger, AFTER each statement on a table of lines with transition tables (argument: the line entity): locks the documents by key, refuses lines of closed ones (SC002), and sums the lines into the totals. Rule: D§4.5.';

@@ -1,0 +1,220 @@
+/*
+ * rollup.c
+ *	  Sums the lines into their headers at the end of each statement.
+ *
+ * Headers are locked first, by ascending key, in a statement of their own;
+ * then their states are read and lines of a closed one refused; then the sums
+ * are taken under a new snapshot. Summing in the locking statement loses lines.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "lib/qunique.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pricing/pricing.h"
+
+#define MAX_LINES 8
+
+/* the headers whose lines a statement touched */
+typedef struct Headers
+{
+	int			column;
+	int64	   *ids;
+	int			n;
+	int			size;
+} Headers;
+
+static CrmLines *all_lines[MAX_LINES];
+static int	n_lines = 0;
+
+static CrmLines *lines_named(const char *name);
+static void visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
+static void add_header(Headers *headers, TupleTableSlot *slot);
+static int	compare_ids(const void *a, const void *b);
+static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
+static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found);
+static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
+
+PG_FUNCTION_INFO_V1(pricing_roll_up);
+
+/* pricing_add_lines registers a kind of line and writes its three statements. */
+void
+pricing_add_lines(CrmLines *lines)
+{
+	const char *line = lines->entity.name;
+	const char *header = lines->header->name;
+	const char *key = lines->header->key;
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+	const char *is_locked = strstr(header, "order") || strstr(header, "invoice")
+		? "h.is_price_locked" : "false";
+
+	lines->context.sql = psprintf(
+		"SELECT c.decimals, h.discount_method = 'per_unit', %1$s, "
+		"coalesce(h.price_list_id, CASE WHEN $4 THEN p.price_list_id END) IS NOT NULL, "
+		"p.state, p.name, p.default_unit_id, p.quantity_decimals, "
+		"EXISTS (SELECT FROM @unit u WHERE u.unit_id = $3 AND u.unit_group_id = p.unit_group_id), "
+		"i.pricing_method, i.amount, "
+		"(SELECT coalesce(max(l.line_number), 0) + 1 FROM @%2$s l WHERE l.%3$s = $1) "
+		"FROM @%4$s h JOIN @currency c ON c.currency_code = h.currency_code "
+		"LEFT JOIN @product p ON p.product_id = $2 "
+		"LEFT JOIN LATERAL (SELECT x.pricing_method, x.amount FROM @price_list_item x "
+		"JOIN @price_list pl ON pl.price_list_id = x.price_list_id "
+		"WHERE x.product_id = $2 AND x.unit_id = coalesce($3, p.default_unit_id) "
+		"AND pl.currency_code = h.currency_code "
+		"AND (x.price_list_id = h.price_list_id OR ($4 AND x.price_list_id = p.price_list_id)) "
+		"ORDER BY x.price_list_id = h.price_list_id DESC NULLS LAST LIMIT 1) i ON true "
+		"WHERE h.%3$s = $1", is_locked, line, key, header);
+	memcpy(lines->context.argtypes, ((Oid[]) {INT8OID, INT8OID, INT8OID, BOOLOID}), sizeof(Oid) * 4);
+	lines->lock_headers.sql = psprintf(
+		"SELECT %1$s, state FROM @%2$s WHERE %1$s = ANY ($1) ORDER BY %1$s FOR NO KEY UPDATE",
+		key, header);
+	lines->lock_headers.argtypes[0] = INT8ARRAYOID;
+	lines->roll_up.sql = psprintf(
+		"UPDATE @%2$s h SET total_line_item_amount = s.amount, "
+		"total_line_item_discount_amount = s.discount, total_tax = s.tax, pricing_error = s.error "
+		"FROM (SELECT x.id, coalesce(sum(l.extended_amount - l.tax_amount), 0) AS amount, "
+		"coalesce(sum(l.base_amount - l.extended_amount + l.tax_amount), 0) AS discount, "
+		"coalesce(sum(l.tax_amount), 0) AS tax, "
+		"CASE WHEN bool_or(l.pricing_error <> 'none') THEN 'detail_error' ELSE 'none' END AS error "
+		"FROM unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%3$s = x.id AND l.line_kind = 'standard' "
+		"GROUP BY x.id) s WHERE h.%3$s = s.id AND (h.total_line_item_amount, "
+		"h.total_line_item_discount_amount, h.total_tax, h.pricing_error) "
+		"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error)", line, header, key);
+	lines->roll_up.argtypes[0] = INT8ARRAYOID;
+	all_lines[n_lines++] = lines;
+	MemoryContextSwitchTo(caller);
+	lifecycle_add_entity(&lines->entity);
+}
+
+/*
+ * pricing_roll_up is the AFTER statement trigger of every table of lines; its
+ * argument is the line's entity.
+ */
+Datum
+pricing_roll_up(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	CrmLines   *lines = lines_named(core_trigger_argument(trigdata, 0));
+	Oid			relid = RelationGetRelid(trigdata->tg_relation);
+	CrmTicket  *birth = lifecycle_find_ticket(relid, TICKET_BIRTH);
+	Headers		headers = {0};
+
+	if (lifecycle_find_ticket(relid, TICKET_WRITE) ||
+		(birth && birth->context && ((const CrmLineContext *) birth->context)->has_known_totals))
+		return PointerGetDatum(NULL);
+	headers.column = core_column(trigdata->tg_relation, lines->header->key) + 1;
+	core_visit_transitions(trigdata, visit, &headers);
+	if (headers.n == 0)
+		return PointerGetDatum(NULL);
+	qsort(headers.ids, headers.n, sizeof(int64), compare_ids);
+	headers.n = qunique(headers.ids, headers.n, sizeof(int64), compare_ids);
+	SPI_connect();
+	roll_up(core_organization_of(trigdata->tg_relation), lines, headers.ids, headers.n);
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+static CrmLines *
+lines_named(const char *name)
+{
+	for (int i = 0; i < n_lines; i++)
+	{
+		if (strcmp(all_lines[i]->entity.name, name) == 0)
+			return all_lines[i];
+	}
+	elog(ERROR, "no lines are called %s", name);
+}
+
+static void
+visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
+{
+	if (new_row)
+		add_header(state, new_row);
+	else
+		add_header(state, old_row);
+}
+
+/* add_header collects a header once in a row; the rest is made unique later. */
+static void
+add_header(Headers *headers, TupleTableSlot *slot)
+{
+	bool		isnull;
+	int64		id = DatumGetInt64(slot_getattr(slot, headers->column, &isnull));
+
+	if (headers->n > 0 && headers->ids[headers->n - 1] == id)
+		return;
+	if (headers->n == headers->size)
+	{
+		headers->size = Max(8, headers->size * 2);
+		headers->ids = headers->ids
+			? repalloc(headers->ids, sizeof(int64) * headers->size)
+			: palloc(sizeof(int64) * headers->size);
+	}
+	headers->ids[headers->n++] = id;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* roll_up locks the headers, refuses closed ones, and writes the sums. */
+static void
+roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = lines->header->name};
+	uint64		found = core_run(org, &lines->lock_headers, args);
+
+	ticket.n = keep_living(org, lines, ids, found);
+	ticket.ids = ids;
+	if (ticket.n == 0)
+		return;					/* the headers are being deleted themselves */
+	args[0] = CRM_DATUM(core_int8_array(ids, ticket.n));
+	lifecycle_run(org, &ticket, &lines->roll_up, args);
+}
+
+/* keep_living keeps the ids of headers that are there, and refuses closed ones. */
+static int
+keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found)
+{
+	for (uint64 i = 0; i < found; i++)
+	{
+		char	   *state = core_result_text(i, 2);
+
+		ids[i] = core_result_int8(i, 1);
+		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))
+			refuse_closed(org, lines, ids[i], state);
+	}
+	return (int) found;
+}
+
+static void
+refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
+			 errmsg("lines of a %s that is \"%s\" cannot change", lines->header->label, state),
+			 errdetail("%s %lld is read-only, and its lines with it.", lines->header->name, (long long) id),
+			 errhint("%s", lifecycle_ways_out(org, lines->header->name, state)),
+			 err_generic_string(PG_DIAG_TABLE_NAME, lines->entity.name)));
+}
+
+/* pricing_reprice prices the lines of a document anew from the catalogue. */
+void
+pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(header_id)};
+
+	core_run(org, core_intern(psprintf("UPDATE @%s SET quantity = quantity "
+									   "WHERE %s = $1 AND product_id IS NOT NULL AND NOT is_price_overridden",
+									   lines->entity.name, lines->header->key), types), args);
+}

@@ -1,0 +1,126 @@
+/*
+ * access.c
+ *	  Grants a role what an access level needs, from the rows of access_rule.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#include "security/security.h"
+
+static const char *const levels[] = {"read", "sell", "admin"};
+
+static int	level_rank(const char *level);
+static void grant_level(CrmOrganization *org, const char *role, int rank);
+static void grant_schemas(CrmOrganization *org, const char *role);
+static void execute(const char *sql);
+
+static CrmStatement select_rules = {
+	.sql = "SELECT object_kind, object_name FROM @access_rule WHERE access_level = $1 ORDER BY 1, 2",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement remember_access = {
+	.sql = "INSERT INTO @role_access (role_name, access_level) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+	.argtypes = {TEXTOID, TEXTOID}
+};
+static CrmStatement select_access = {
+	.sql = "SELECT role_name, access_level FROM @role_access ORDER BY 1, 2"
+};
+
+PG_FUNCTION_INFO_V1(security_grant_access);
+
+/* security_grant_access gives a role an access level on the current organization. */
+Datum
+security_grant_access(PG_FUNCTION_ARGS)
+{
+	char	   *role = core_text_argument(fcinfo, 0, "role");
+	char	   *level = core_text_argument(fcinfo, 1, "level");
+	CrmOrganization *org = core_begin();
+	CrmValue	args[] = {core_text_value(role), core_text_value(level)};
+	int			rank = level_rank(level);
+
+	(void) get_role_oid(role, false);
+	if (rank < 0 && strcmp(level, "impersonate") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is no access level", level),
+				 errdetail("Role \"%s\" was given nothing.", role),
+				 errhint("Levels are read, sell, admin and impersonate.")));
+	core_run(org, &remember_access, args);
+	grant_level(org, role, rank);
+	return core_end_text(level);
+}
+
+/* security_restore_access grants again what role_access says, after a repair. */
+void
+security_restore_access(CrmOrganization *org)
+{
+	uint64		n = core_run(org, &select_access, NULL);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+
+		if (OidIsValid(get_role_oid(role, true)))
+			grant_level(org, role, level_rank(SPI_getvalue(rows->vals[i], rows->tupdesc, 2)));
+	}
+}
+
+/* level_rank returns how far a level reaches, -1 for none of read, sell, admin. */
+static int
+level_rank(const char *level)
+{
+	for (int i = 0; i < lengthof(levels); i++)
+	{
+		if (strcmp(levels[i], level) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* grant_level issues the grants of a level and of those below it. */
+static void
+grant_level(CrmOrganization *org, const char *role, int rank)
+{
+	grant_schemas(org, quote_identifier(role));
+	for (int i = 0; i <= rank; i++)
+	{
+		CrmValue	args[] = {core_text_value(levels[i])};
+		uint64		n = core_run(org, &select_rules, args);
+		SPITupleTable *rows = SPI_tuptable;
+
+		for (uint64 j = 0; j < n; j++)
+		{
+			char	   *kind = SPI_getvalue(rows->vals[j], rows->tupdesc, 1);
+			char	   *name = SPI_getvalue(rows->vals[j], rows->tupdesc, 2);
+
+			if (strcmp(kind, "table") == 0)
+				execute(psprintf("GRANT INSERT, UPDATE, DELETE ON %s.%s TO %s", org->quoted,
+								 quote_identifier(name), quote_identifier(role)));
+			else
+				execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
+								 quote_identifier(name), quote_identifier(role)));
+		}
+	}
+}
+
+/* grant_schemas lets a role see the organization: names and all rows of its policies. */
+static void
+grant_schemas(CrmOrganization *org, const char *role)
+{
+	execute(psprintf("GRANT USAGE ON SCHEMA sales_crm, %s TO %s", org->quoted, role));
+	execute(psprintf("GRANT SELECT ON ALL TABLES IN SCHEMA %s TO %s", org->quoted, role));
+}
+
+static void
+execute(const char *sql)
+{
+	int			rc = SPI_execute(sql, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "grant failed with %s: %s", SPI_result_code_string(rc), sql);
+}

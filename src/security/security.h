@@ -1,0 +1,14 @@
+/*
+ * security.h
+ *	  Who acts, and what a role may do.
+ */
+#ifndef CRM_SECURITY_H
+#define CRM_SECURITY_H
+
+#include "core/core.h"
+
+extern int64 security_acting_owner(CrmOrganization *org);
+extern int64 security_acting_user(CrmOrganization *org);
+extern void security_restore_access(CrmOrganization *org);
+
+#endif							/* CRM_SECURITY_H */

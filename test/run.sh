@@ -1,0 +1,134 @@
+#!/bin/bash
+# Runs the suites named as arguments against one throw-away cluster and counts their checks.
+# Each suite_<name> prints what its tool prints; count_<kind> reads the figures from that.
+# The last line reads "N passed, N failed"; the exit status is not 0 when anything failed.
+set -u -o pipefail
+cd "$(dirname "$0")/.."
+ALL="lint regress pgtap isolation tap real_data"
+suites=${*:-$ALL}
+CLUSTER=
+passed=0 failed=0 summary=
+
+begin() { started=$SECONDS; printf '\n=== %s\n' "$1"; }
+
+skip() { echo "SKIPPED: $2"; summary="$summary$(printf '%-10s skipped: %s' "$1" "$2")"$'\n'; }
+
+# end <name> <passed> <failed>
+end() {
+	passed=$((passed + $2)) failed=$((failed + $3))
+	local line
+	[ "$2$3" != 00 ] || { skip "$1" "it had nothing to check"; return; }
+	line=$(printf '%-10s %6d passed %4d failed %5d s' "$1" "$2" "$3" $((SECONDS - started)))
+	summary="$summary$line"$'\n'
+	printf -- '--- %s\n' "$line"
+}
+
+finish() {
+	grep -E 'terminated by signal|PANIC' "$CLUSTER/server.log" 2>/dev/null | sed 's/^/server log: /'
+	printf '\n%s' "$summary"
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+	[ "$failed" = 0 ]
+	exit
+}
+
+begin build
+if [ "$suites" = "$ALL" ]; then export FRESH=1; fi
+if bash test/setup.sh test; then end build 1 0; else end build 0 1; finish; fi
+unset FRESH
+
+. test/cluster.sh
+PGXS_DIR=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+trap 'cluster_stop' EXIT
+trap 'exit 130' INT TERM
+cluster_start || { end cluster 0 1; finish; }
+OUT=$(mktemp -d "$CLUSTER/out.XXXXXX")
+chmod 755 "$OUT"
+export OUT
+
+new_database() { dropdb --if-exists -f "$1" 2>/dev/null; createdb -T template0 "$1"; }
+
+suite_lint() {
+	local script status=0
+	new_database lint && psql -qX -d lint -c 'CREATE EXTENSION sales_crm' || status=1
+	export PGDATABASE=lint
+	for script in $LINT_TESTS; do
+		if bash "$script" >"$OUT/lint.one" 2>&1; then printf 'ok     %s\n' "$script"; sed 's/^/         /' "$OUT/lint.one"
+		else printf 'not ok %s\n' "$script"; sed 's/^/         /' "$OUT/lint.one"; status=1
+		fi
+	done
+	unset PGDATABASE
+	return $status
+}
+
+# pg_regress looks for sql/ and expected/ in its output folder first, then in the input folder.
+suite_regress() {
+	mkdir -p "$OUT/regress"
+	"$PGXS_DIR/src/test/regress/pg_regress" --inputdir=. --outputdir="$OUT/regress" --bindir="$PGBIN" \
+		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname=regress $REGRESS && return
+	head -n 400 "$OUT/regress/regression.diffs"
+	return 1
+}
+
+suite_isolation() {
+	mkdir -p "$OUT/isolation"
+	ln -sfn "$PWD/expected" "$OUT/isolation/expected"
+	"$PGXS_DIR/src/test/isolation/pg_isolation_regress" --inputdir=test --outputdir="$OUT/isolation" --bindir="$PGBIN" \
+		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname=isolation --load-extension=sales_crm $ISOLATION && return
+	head -n 400 "$OUT/isolation/regression.diffs"
+	return 1
+}
+
+suite_pgtap() {
+	new_database pgtap &&
+	psql -qX -v ON_ERROR_STOP=1 -d pgtap -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION sales_crm' &&
+	pg_prove --dbname pgtap --nocolor $PGTAP_TESTS
+}
+
+# PostgreSQL::Test::Cluster makes clusters of its own and refuses root.
+suite_tap() {
+	local tree=$PWD
+	if ! as_server test -r test/t; then
+		tree=$OUT/tree && mkdir "$tree" && cp -r test "$tree/" && chmod -R go+rX "$tree"
+	fi
+	mkdir -p "$OUT/tap" && { [ "$(id -u)" != 0 ] || chown "$(server_user)" "$OUT/tap"; }
+	(
+		cd "$tree" && unset PGHOST PGPORT PGUSER &&
+		as_server env TESTDIR="$OUT/tap" TESTDATADIR="$OUT/tap/data" TESTLOGDIR="$OUT/tap/log" PERL5LIB="$PGXS_DIR/src/test/perl" \
+			PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" PATH="$PATH" prove --nocolor --timer $PROVE_TESTS
+	) && return
+	for log in "$OUT"/tap/tmp_check/log/regress_log_*; do echo "# end of $log"; tail -n 40 "$log"; done
+	return 1
+}
+
+suite_real_data() { bash test/real_data.sh; }
+
+count_lint()      { count_lines '^ok ' '^not ok '; }
+count_regress()   { count_lines '\.\.\. +ok ' '\.\.\. (FAILED|failed)'; }
+count_isolation() { count_regress; }
+count_real_data() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' | tail -n 1; }
+count_tap()       { count_pgtap; }
+count_lines()     { awk -v good="$1" -v bad="$2" '$0 ~ bad { f++; next } $0 ~ good { p++ } END { print p + 0, f + 0 }'; }
+count_pgtap() {
+	awk '/^Files=/ { split($2, of, /[=,]/) }
+		/\(Wstat:/ { line = $0; sub(/.*Failed: /, "", line); bad = line + 0; failed += bad; unsaid = (bad == 0) }
+		/^ *(Parse errors|Non-zero)/ && unsaid { broken++; unsaid = 0 }
+		END { print of[2] - failed, failed + broken }'
+}
+
+files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
+files_real_data=test/real_data.sh
+
+for suite in $suites; do
+	files=files_$suite
+	if ! declare -F "suite_$suite" >/dev/null; then echo "no suite $suite; there are: $ALL"; end "$suite" 0 1; continue; fi
+	begin "$suite"
+	if [ -z "${!files// /}" ]; then skip "$suite" "no test of this kind"; continue; fi
+	"suite_$suite" 2>&1 | tee "$OUT/$suite.log"
+	status=$?
+	read -r good bad < <("count_$suite" <"$OUT/$suite.log"; echo)
+	good=${good:-0} bad=${bad:-0}
+	# A tool that broke before it counted anything has failed too.
+	[ $status = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	end "$suite" "$good" "$bad"
+done
+finish
