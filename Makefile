@@ -66,21 +66,24 @@ clean:
 	rm -f $(OBJS) $(EXTENSION).so $(DATA_built)
 endif
 
-$(INSTALL_SQL): $(CODE_SQL) $(EXTENSION).control Makefile
-	@echo "assembling $@"
-	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
-	   for file in $(CODE_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; } > $@.tmp
-	@mv $@.tmp $@
+# The two scripts are put together each time and only replaced when they differ: so a file that is gone counts too.
+settle = @if cmp -s $@.tmp $@; then rm $@.tmp; else echo "assembling $@"; mv $@.tmp $@; fi
+plain  = for file in $(1); do printf '\n-- %s\n' "$$file"; cat "$$file" || exit 1; done;
+commented = for file in $(1); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done;
 
-$(ORG_SQL): $(TABLES_SQL) $(TRIGGERS_SQL) $(VIEWS_SQL) $(SEED_SQL) $(COMMENTS) Makefile
-	@echo "assembling $@"
-	@{ echo '-- part: tables'; \
-	   for file in $(TABLES_SQL); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done; \
-	   printf '\n-- part: triggers\n'; for file in $(TRIGGERS_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; \
-	   printf '\n-- part: views\n'; \
-	   for file in $(VIEWS_SQL); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done; \
-	   printf '\n-- part: seed\n'; for file in $(SEED_SQL); do printf '\n-- %s\n' "$$file"; cat "$$file"; done; } > $@.tmp
-	@mv $@.tmp $@
+$(INSTALL_SQL): FORCE
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	   $(call plain,$(CODE_SQL)) } > $@.tmp
+	$(settle)
+
+$(ORG_SQL): FORCE
+	@{ echo '-- part: tables'; $(call commented,$(TABLES_SQL)) \
+	   printf '\n-- part: triggers\n'; $(call plain,$(TRIGGERS_SQL)) \
+	   printf '\n-- part: views\n'; $(call commented,$(VIEWS_SQL)) \
+	   printf '\n-- part: seed\n'; $(call plain,$(SEED_SQL)) } > $@.tmp
+	$(settle)
+
+FORCE:
 
 SUITES = lint regress pgtap isolation tap real_data
 test:
@@ -99,4 +102,5 @@ list_tests:
 	@printf '%s\n' $(addprefix sql/,$(addsuffix .sql,$(REGRESS))) $(addprefix test/specs/,$(addsuffix .spec,$(ISOLATION))) \
 		$(PGTAP_TESTS) $(PROVE_TESTS) $(LINT_TESTS)
 
-.PHONY: all install installcheck clean test lint real_data demo demo_stop bench list_tests
+# Folders of the same name would hide these.
+.PHONY: FORCE all install installcheck clean test lint real_data demo demo_stop bench list_tests

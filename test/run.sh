@@ -96,7 +96,7 @@ suite_tap() {
 		as_server env TESTDIR="$OUT/tap" TESTDATADIR="$OUT/tap/data" TESTLOGDIR="$OUT/tap/log" PERL5LIB="$PGXS_DIR/src/test/perl" \
 			PG_REGRESS="$PGXS_DIR/src/test/regress/pg_regress" PATH="$PATH" prove --nocolor --timer $PROVE_TESTS
 	) && return
-	for log in "$OUT"/tap/tmp_check/log/regress_log_*; do echo "# end of $log"; tail -n 40 "$log"; done
+	for log in "$OUT"/tap/tmp_check/log/regress_log_*; do echo "# end of $log"; grep -v 'LOG:  statement' "$log" | tail -n 40; done
 	return 1
 }
 

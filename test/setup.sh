@@ -62,5 +62,12 @@ install_packages
 # make could not know a pg_config that came with the packages.
 [ -x "$(command -v "${PG_CONFIG:-}")" ] || export PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
 [ "$goal" = build ] && exit
+if [ ! -w . ]; then
+	copy=$(mktemp -d)
+	trap 'rm -rf "$copy"' EXIT
+	say "this folder cannot be written to: building in a copy"
+	cp -r Makefile sales_crm.control src "$copy"
+	cd "$copy"
+fi
 build
 install_extension

@@ -52,6 +52,7 @@ typedef struct CrmStatement
 {
 	const char *sql;
 	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
+	bool		is_report;		/* reads whole tables: planned as it comes */
 } CrmStatement;
 
 typedef struct CrmValue
@@ -141,6 +142,7 @@ extern int64 row_old_int8(const CrmRow *row, const char *name);
 extern Datum row_old_datum(const CrmRow *row, const char *name);
 extern bool row_old_bool(const CrmRow *row, const char *name);
 extern void row_set(CrmRow *row, const char *name, Datum value);
+extern void row_set_column(CrmRow *row, int column, Datum value);
 extern void row_set_null(CrmRow *row, const char *name);
 extern void row_set_text(CrmRow *row, const char *name, const char *text);
 extern void row_set_int8(CrmRow *row, const char *name, int64 value);

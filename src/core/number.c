@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -26,6 +27,16 @@ typedef struct Series
 	Oid			sequence;
 } Series;
 
+/* The sequence behind a table's key, found once. */
+typedef struct KeySequence
+{
+	Oid			relid;
+	Oid			sequence;
+} KeySequence;
+
+static HTAB *key_sequences = NULL;
+
+static void forget_key_sequence(Datum arg, Oid relid);
 static void *load_series(CrmOrganization *org);
 static Oid	series_sequence(CrmOrganization *org, const char *name);
 static Oid	relation_owner(Oid relid);
@@ -70,9 +81,42 @@ int64
 core_next_id(CrmOrganization *org, const char *table, const char *key)
 {
 	Oid			relid = core_table(org, table);
+	KeySequence *entry;
+	bool		found;
 
-	return nextval_internal(getIdentitySequence(relid, get_attnum(relid, key), false),
-							false);
+	if (key_sequences == NULL)
+	{
+		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KeySequence)};
+
+		key_sequences = hash_create("sales_crm keys", 32, &ctl, HASH_ELEM | HASH_BLOBS);
+		CacheRegisterRelcacheCallback(forget_key_sequence, (Datum) 0);
+	}
+	entry = hash_search(key_sequences, &relid, HASH_FIND, &found);
+	if (!found)
+	{
+		Oid			sequence = getIdentitySequence(relid, get_attnum(relid, key), false);
+
+		entry = hash_search(key_sequences, &relid, HASH_ENTER, NULL);
+		entry->sequence = sequence;
+	}
+	return nextval_internal(entry->sequence, false);
+}
+
+/* forget_key_sequence looks the sequence up anew after its table changed. */
+static void
+forget_key_sequence(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS scan;
+	KeySequence *entry;
+
+	if (OidIsValid(relid))
+	{
+		hash_search(key_sequences, &relid, HASH_REMOVE, NULL);
+		return;
+	}
+	hash_seq_init(&scan, key_sequences);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		hash_search(key_sequences, &entry->relid, HASH_REMOVE, NULL);
 }
 
 /* next_gapless raises the series' own counter, as owner of the table. */

@@ -209,8 +209,17 @@ row_old_datum(const CrmRow *row, const char *name)
 void
 row_set(CrmRow *row, const char *name, Datum value)
 {
-	int			column = require_column(row, name);
+	row_set_column(row, require_column(row, name), value);
+}
 
+/* row_set_column writes a column by position; a number takes the column's own scale. */
+void
+row_set_column(CrmRow *row, int column, Datum value)
+{
+	Form_pg_attribute attribute = TupleDescAttr(row->desc, column);
+
+	if (attribute->atttypid == NUMERICOID && attribute->atttypmod >= 0)
+		value = DirectFunctionCall2(numeric, value, Int32GetDatum(attribute->atttypmod));
 	row->values[column] = value;
 	row->nulls[column] = false;
 	row->is_changed = true;

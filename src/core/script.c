@@ -82,33 +82,20 @@ check_new_name(const char *name)
 				 errhint("Choose another name, or drop that schema first.")));
 }
 
-/*
- * run_parts runs parts of the script with the organization first in the
- * search_path, and with CREATE EXTENSION kept from taking the objects.
- */
+/* run_parts runs parts of the script with the organization first in the search_path. */
 static void
 run_parts(const char *name, const char *const *parts, StatementFilter filter)
 {
 	char	   *script = read_script();
-	bool		was_creating = creating_extension;
 	int			nest = NewGUCNestLevel();
 
-	creating_extension = false;
-	PG_TRY();
-	{
-		(void) set_config_option("search_path",
-								 psprintf("%s, sales_crm, pg_temp", quote_identifier(name)),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		(void) set_config_option("client_min_messages", "warning",
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		for (int i = 0; parts[i]; i++)
-			run_part(cut_part(script, parts[i]), get_namespace_oid(name, false), filter);
-	}
-	PG_FINALLY();
-	{
-		creating_extension = was_creating;
-	}
-	PG_END_TRY();
+	(void) set_config_option("search_path",
+							 psprintf("%s, sales_crm, pg_temp", quote_identifier(name)),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("client_min_messages", "warning",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	for (int i = 0; parts[i]; i++)
+		run_part(cut_part(script, parts[i]), get_namespace_oid(name, false), filter);
 	AtEOXact_GUC(true, nest);
 }
 
@@ -175,11 +162,23 @@ run_part(const char *text, Oid nspoid, StatementFilter filter)
 	}
 }
 
+/* run_statement executes one statement; CREATE EXTENSION does not take what it makes. */
 static void
 run_statement(const char *sql)
 {
-	int			rc = SPI_execute(sql, false, 0);
+	bool		was_creating = creating_extension;
+	volatile int rc = 0;
 
+	creating_extension = false;
+	PG_TRY();
+	{
+		rc = SPI_execute(sql, false, 0);
+	}
+	PG_FINALLY();
+	{
+		creating_extension = was_creating;
+	}
+	PG_END_TRY();
 	if (rc < 0)
 		elog(ERROR, "organization script failed with %s: %s", SPI_result_code_string(rc), sql);
 }

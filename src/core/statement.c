@@ -12,10 +12,13 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "optimizer/cost.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "core/core.h"
@@ -39,6 +42,7 @@ static List *interned = NIL;
 
 static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
+static void plan_by_index(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
 static Oid	table_owner(Oid relid);
 
@@ -58,6 +62,8 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 		values[i] = args[i].value;
 		nulls[i] = args[i].isnull ? 'n' : ' ';
 	}
+	if (!statement->is_report)
+		plan_by_index(plan);
 	rc = SPI_execute_plan(plan, values, nulls, false, 0);
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
 	if (rc < 0)
@@ -189,6 +195,31 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan of: %s", statement->sql);
 	return plan;
+}
+
+/*
+ * plan_by_index makes the kept plan, where it must be made anew, without
+ * sequential scans: a plan that is made while a table is nearly empty serves
+ * on when it has grown, and would read all of it for each row then.
+ */
+static void
+plan_by_index(SPIPlanPtr plan)
+{
+	bool		before = enable_seqscan;
+	CachedPlan *cached = NULL;
+
+	PG_TRY();
+	{
+		enable_seqscan = false;
+		cached = SPI_plan_get_cached_plan(plan);
+	}
+	PG_FINALLY();
+	{
+		enable_seqscan = before;
+	}
+	PG_END_TRY();
+	if (cached)
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
 }
 
 static int

@@ -61,6 +61,7 @@ run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result)
 	uint64		n;
 
 	CHECK_FOR_INTERRUPTS();
+	check->statement.is_report = true;
 	n = core_run(org, &check->statement, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{

@@ -17,7 +17,6 @@ static void complete_invoice(CrmRow *row, CrmTicket *ticket);
 static void complete_quote_line(CrmRow *row, CrmTicket *ticket);
 static void complete_order_line(CrmRow *row, CrmTicket *ticket);
 static void complete_invoice_line(CrmRow *row, CrmTicket *ticket);
-static void complete_payment(CrmRow *row, CrmTicket *ticket);
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
@@ -67,8 +66,7 @@ CrmDocument document_invoice = {
 static const CrmEntity others[] = {
 	{.name = "quote_close", .key = "quote_close_id", .label = "quote closing", .made_by_calls = true},
 	{.name = "order_close", .key = "order_close_id", .label = "order closing", .made_by_calls = true},
-	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true,
-	.complete = complete_payment}
+	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true}
 };
 
 static CrmStatement read_addresses = {
@@ -145,20 +143,6 @@ static void
 complete_invoice_line(CrmRow *row, CrmTicket *ticket)
 {
 	pricing_complete_line(row, ticket, &document_invoice.lines);
-}
-
-/* complete_payment keeps a payment as the calls wrote it. */
-static void
-complete_payment(CrmRow *row, CrmTicket *ticket)
-{
-	if (ROW_IS_INSERT(row) || ticket || core_import_mode)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
-			 errmsg("a payment cannot be changed"),
-			 errdetail("Payment %lld is what was paid.", (long long) row_int8(row, "payment_id")),
-			 errhint("Use cancel_payment() and pay_invoice()."),
-			 errtable(row->rel)));
 }
 
 /* complete_document fills number, customer defaults, addresses, totals, money. */

@@ -49,8 +49,7 @@ CREATE TABLE template_document (
     will_call boolean NOT NULL DEFAULT false,    -- True: the customer fetches the goods; false: they are shipped to the delivery address.
     LIKE template_bill_ship INCLUDING COMMENTS,
     LIKE template_totals INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
-    description text,    -- Remarks.
-    CONSTRAINT template_document_exchange_rate_check CHECK (exchange_rate > 0)
+    description text    -- Remarks.
 );
 
 -- Template: what lines of quotes, orders and invoices have beside the amounts.

@@ -30,12 +30,13 @@ typedef struct Words
 	const char *if_account;		/* conditions of the three inserts */
 	const char *if_contact;
 	const char *if_opportunity;
+	const char *is_new_account; /* true where the account is made here */
 } Words;
 
 static const Words one = {
 	.from = "@lead s WHERE s.lead_id = $1",
 	.account = "$2", .contact = "$3", .opportunity = "$4",
-	.if_account = "", .if_contact = "", .if_opportunity = ""
+	.if_account = "", .if_contact = "", .if_opportunity = "", .is_new_account = "false"
 };
 static const Words many = {
 	.from = "unnest($1, $2, $3, $4, $8, $9, $10) "
@@ -43,7 +44,7 @@ static const Words many = {
 	"JOIN @lead s ON s.lead_id = w.lead_id WHERE true",
 	.account = "w.account_id", .contact = "w.contact_id", .opportunity = "w.opportunity_id",
 	.if_account = " AND w.new_account", .if_contact = " AND w.new_contact",
-	.if_opportunity = " AND w.new_opportunity"
+	.if_opportunity = " AND w.new_opportunity", .is_new_account = "w.new_account"
 };
 
 static const Oid one_types[CRM_MAX_ARGS] = {
@@ -62,7 +63,7 @@ static char *build_further(CrmOrganization *org, const void *argument);
 static void append_account(StringInfo text, CrmOrganization *org, const Words *words, int makes);
 static void append_contact(StringInfo text, CrmOrganization *org, const Words *words);
 static void append_opportunity(StringInfo text, CrmOrganization *org, const Words *words,
-							   const char *name);
+							   const char *name, int makes);
 static void append_lead(StringInfo text, const Words *words, int makes);
 static int	what_they_make(LeadPlan **plans, int n);
 static int	arm_births(CrmTicket *tickets, LeadPlan **plans, int n, const char *made_by);
@@ -161,7 +162,7 @@ build_qualify(CrmOrganization *org, const void *argument)
 	if (makes & MAKES_OPPORTUNITY)
 	{
 		appendStringInfoString(&text, text.len > 0 ? ", o AS (" : "WITH o AS (");
-		append_opportunity(&text, org, words, NULL);
+		append_opportunity(&text, org, words, NULL, makes);
 		appendStringInfoString(&text, ") ");
 	}
 	append_lead(&text, words, makes);
@@ -175,7 +176,7 @@ build_further(CrmOrganization *org, const void *argument)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	append_opportunity(&text, org, &one, "$7");
+	append_opportunity(&text, org, &one, "$7", 0);
 	return text.data;
 }
 
@@ -205,27 +206,37 @@ append_contact(StringInfo text, CrmOrganization *org, const Words *words)
 
 /*
  * append_opportunity names the deal after the lead's subject, else after its
- * customer, and takes an existing customer's price list when the currency fits.
+ * customer, and takes an existing customer's price list when the currency
+ * fits. What a new account cannot have is not looked up.
  */
 static void
-append_opportunity(StringInfo text, CrmOrganization *org, const Words *words, const char *name)
+append_opportunity(StringInfo text, CrmOrganization *org, const Words *words,
+				   const char *name, int makes)
 {
-	char	   *customer = psprintf("coalesce((SELECT x.name FROM @account x WHERE x.account_id = %s), s.company_name, "
-									"(SELECT x.full_name FROM @contact x WHERE x.contact_id = %s), s.full_name)",
-									words->account, words->contact);
+	const char *customer = "s.company_name, s.full_name";
+	const char *price_list = "NULL::bigint";
 	CrmOverride overrides[] = {
-		{"name", name, customer},
+		{"name", name, NULL},
 		{"campaign_id", "$6", NULL}
 	};
 
+	if ((makes & MANY) || !(makes & MAKES_ACCOUNT))
+	{
+		customer = psprintf("(SELECT x.name FROM @account x WHERE x.account_id = %s), s.company_name, "
+							"(SELECT x.full_name FROM @contact x WHERE x.contact_id = %s), s.full_name",
+							words->account, words->contact);
+		price_list = psprintf("CASE WHEN %s THEN NULL ELSE (SELECT p.price_list_id FROM @account x "
+							  "JOIN @price_list p ON p.price_list_id = x.price_list_id "
+							  "WHERE x.account_id = %s AND p.currency_code = coalesce($5, s.currency_code)) END",
+							  words->is_new_account, words->account);
+	}
+	overrides[0].after = customer;
 	appendStringInfo(text,
 					 "INSERT INTO @opportunity (opportunity_id, owner_id, originating_lead_id, account_id, contact_id, "
 					 "currency_code, price_list_id%s) "
-					 "SELECT %s, s.owner_id, s.lead_id, %s, %s, coalesce($5, s.currency_code), "
-					 "(SELECT p.price_list_id FROM @account x JOIN @price_list p ON p.price_list_id = x.price_list_id "
-					 "WHERE x.account_id = %s AND p.currency_code = coalesce($5, s.currency_code))%s FROM %s%s",
+					 "SELECT %s, s.owner_id, s.lead_id, %s, %s, coalesce($5, s.currency_code), %s%s FROM %s%s",
 					 lifecycle_map_targets(org, "lead", "opportunity"),
-					 words->opportunity, words->account, words->contact, words->account,
+					 words->opportunity, words->account, words->contact, price_list,
 					 lifecycle_map_sources(org, "lead", "opportunity", overrides, lengthof(overrides)),
 					 words->from, words->if_opportunity);
 }

@@ -31,6 +31,7 @@ typedef struct LeadPlan
 	char	   *state;
 	char	   *company_name;
 	char	   *person_name;
+	char	   *subject;
 	int64		account_id;		/* 0 = none; existing, or the key of the new row */
 	int64		contact_id;
 	int64		opportunity_id;

@@ -22,7 +22,7 @@ static int64 account_of_contact(CrmOrganization *org, int64 contact_id);
 
 #define READ_LEADS \
 	"SELECT lead_id, state, nullif(btrim(company_name), ''), nullif(btrim(full_name), ''), " \
-	"account_id, contact_id, qualified_opportunity_id FROM @lead WHERE lead_id = ANY ($1) ORDER BY lead_id"
+	"account_id, contact_id, nullif(btrim(subject), '') FROM @lead WHERE lead_id = ANY ($1) ORDER BY lead_id"
 
 static CrmStatement read_leads = {
 	.sql = READ_LEADS,
@@ -58,6 +58,7 @@ lead_read_plans(CrmOrganization *org, const int64 *ids, int n, bool lock, int *f
 		plans[i].person_name = core_result_text(i, 4);
 		plans[i].account_id = core_result_int8(i, 5);
 		plans[i].contact_id = core_result_int8(i, 6);
+		plans[i].subject = core_result_text(i, 7);
 	}
 	return plans;
 }

@@ -17,9 +17,13 @@
 
 static LeadPlan *plan_one(CrmOrganization *org, int64 id, const LeadWish *wish, bool lock);
 static Datum plan_result(FunctionCallInfo fcinfo, const LeadPlan *plan);
-static void qualify_set(CrmOrganization *org, LeadPlan **plans, int n, const LeadWish *wish);
-static bool try_set(CrmOrganization *org, LeadPlan **plans, int n, const LeadWish *wish);
-static void keep_error(LeadPlan *plan, const ErrorData *error);
+static LeadPlan *qualify_set(CrmOrganization *org, const int64 *ids, int n,
+							 const LeadWish *wish, int *found);
+static ErrorData *attempt(CrmOrganization *org, const int64 *ids, int n,
+						  const LeadWish *wish, LeadPlan **plans, int *found);
+static void qualify_good(CrmOrganization *org, LeadPlan *plans, int n, const LeadWish *wish);
+static void pass_on(ErrorData *error);
+static void keep_error(LeadPlan *plan, ErrorData *error);
 static int	compare_ids(const void *a, const void *b);
 static LeadPlan *find_plan(LeadPlan *plans, int n, int64 id);
 static void put_result(ReturnSetInfo *result, int64 id, LeadPlan *plan, bool is_repeated);
@@ -77,28 +81,16 @@ lead_qualify_many(PG_FUNCTION_ARGS)
 	int64	   *ids = core_ids_argument(fcinfo, 0, "lead_ids", &n);
 	CrmOrganization *org;
 	LeadPlan   *plans;
-	LeadPlan  **good;
 	int			found;
-	int			n_good = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
-	plans = lead_read_plans(org, ids, n, true, &found);
-	good = palloc(sizeof(LeadPlan *) * Max(found, 1));
-	for (int i = 0; i < found; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		lead_decide(org, &plans[i], &wish);
-		if (plans[i].sqlstate == 0)
-			good[n_good++] = &plans[i];
-	}
-	qualify_set(org, good, n_good, &wish);
+	plans = qualify_set(org, ids, n, &wish, &found);
 	for (int i = 0; i < n; i++)
 	{
 		LeadPlan   *plan = find_plan(plans, found, ids[i]);
-		bool		is_repeated = plan && plan->is_reported;
 
-		put_result(result, ids[i], plan, is_repeated);
+		put_result(result, ids[i], plan, plan && plan->is_reported);
 		if (plan)
 			plan->is_reported = true;
 	}
@@ -124,6 +116,7 @@ lead_preview(PG_FUNCTION_ARGS)
 	put_step(result, "account", plan->new_account, plan->account_id, plan->company_name);
 	put_step(result, "contact", plan->new_contact, plan->contact_id, plan->person_name);
 	put_step(result, "opportunity", plan->new_opportunity, plan->opportunity_id,
+			 plan->subject ? plan->subject :
 			 plan->company_name ? plan->company_name : plan->person_name);
 	SPI_finish();
 	return (Datum) 0;
@@ -187,63 +180,100 @@ plan_result(FunctionCallInfo fcinfo, const LeadPlan *plan)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* qualify_set does all at once, and one by one only when that fails. */
-static void
-qualify_set(CrmOrganization *org, LeadPlan **plans, int n, const LeadWish *wish)
+/* qualify_set does all at once, and one by one only when that fails; plans by key. */
+static LeadPlan *
+qualify_set(CrmOrganization *org, const int64 *ids, int n, const LeadWish *wish, int *found)
 {
-	for (int i = 0; i < n; i++)
-		lead_take_keys(org, plans[i]);
-	if (n == 0 || try_set(org, plans, n, wish))
-		return;
-	for (int i = 0; i < n; i++)
+	LeadPlan   *plans = NULL;
+	ErrorData  *error;
+
+	*found = 0;
+	if (n == 0 || (error = attempt(org, ids, n, wish, &plans, found)) == NULL)
+		return plans;
+	pass_on(error);
+	plans = lead_read_plans(org, ids, n, false, found);
+	for (int i = 0; i < *found; i++)
 	{
-		plans[i]->sqlstate = 0;
-		(void) try_set(org, &plans[i], 1, wish);
+		LeadPlan   *done = NULL;
+		int			n_done;
+
+		error = attempt(org, &plans[i].lead_id, 1, wish, &done, &n_done);
+		if (error)
+			keep_error(&plans[i], error);
+		else if (n_done == 1)
+			plans[i] = *done;
 	}
+	return plans;
 }
 
 /*
- * try_set qualifies leads in a subtransaction; a failure (of a constraint, or
- * of a user's trigger) undoes it and is kept in the first plan.
+ * attempt locks, decides and qualifies leads in a subtransaction of their own.
+ * A failure, of a constraint or of a user's trigger, undoes it and is returned.
  */
-static bool
-try_set(CrmOrganization *org, LeadPlan **plans, int n, const LeadWish *wish)
+static ErrorData *
+attempt(CrmOrganization *org, const int64 *ids, int n, const LeadWish *wish,
+		LeadPlan **plans, int *found)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = true;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		lead_apply(org, plans, n, wish);
+		*plans = lead_read_plans(org, ids, n, true, found);
+		qualify_good(org, *plans, *found, wish);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		keep_error(plans[0], error);
-		done = false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return done;
+	return error;
 }
 
-/* keep_error reports a lead's failure; a cancel or a serialization failure goes on up. */
+/* qualify_good decides each of the locked leads and qualifies those that can be. */
 static void
-keep_error(LeadPlan *plan, const ErrorData *error)
+qualify_good(CrmOrganization *org, LeadPlan *plans, int n, const LeadWish *wish)
 {
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
-		ReThrowError((ErrorData *) error);
+	LeadPlan  **good = palloc(sizeof(LeadPlan *) * Max(n, 1));
+	int			n_good = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		lead_decide(org, &plans[i], wish);
+		if (plans[i].sqlstate != 0)
+			continue;
+		lead_take_keys(org, &plans[i]);
+		good[n_good++] = &plans[i];
+	}
+	if (n_good > 0)
+		lead_apply(org, good, n_good, wish);
+}
+
+/* pass_on lets a cancel or a serialization failure go on up. */
+static void
+pass_on(ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK)
+		ReThrowError(error);
+}
+
+/* keep_error reports why a lead could not be qualified. */
+static void
+keep_error(LeadPlan *plan, ErrorData *error)
+{
+	pass_on(error);
 	plan->sqlstate = error->sqlerrcode;
 	plan->message = error->message;
 	plan->hint = error->hint;

@@ -58,8 +58,6 @@ CREATE TABLE lead (
     status_reason text NOT NULL DEFAULT 'new',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT lead_name_check CHECK (last_name IS NOT NULL OR company_name IS NOT NULL),
-    CONSTRAINT lead_employee_count_check CHECK (employee_count >= 0),
-    CONSTRAINT lead_exchange_rate_check CHECK (exchange_rate > 0),
     CONSTRAINT lead_state_check CHECK (state IN ('open', 'qualified', 'disqualified'))
 );
 CREATE INDEX lead_owner_id_state_idx ON lead (owner_id, state);

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION record_state() IS 'Trigger, AFTER UPDATE of a statement with
 
 CREATE FUNCTION check_born() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'lifecycle_check_born';
-COMMENT ON FUNCTION check_born() IS 'Trigger, AFTER INSERT of a row stored in another than its first state (argument: the entity): refuses it unless a lifecycle call or import mode made it.';
+COMMENT ON FUNCTION check_born() IS 'Trigger, AFTER INSERT of a row (arguments: the entity, the state and the reason it is born with): refuses a row stored in another state unless a lifecycle call or import mode made it.';
 
 CREATE FUNCTION refuse_truncate() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'lifecycle_refuse_truncate';

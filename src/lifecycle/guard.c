@@ -36,6 +36,7 @@ static void set_actor(CrmRow *row, const char *column, int64 actor);
 static bool is_stamp(const char *column);
 static void refuse_read_only(CrmRow *row, const CrmEntity *entity, const char *state,
 							 const char *column);
+static void refuse_made_by_calls(CrmRow *row, const CrmEntity *entity);
 static char *name_row(CrmRow *row, const CrmEntity *entity);
 static int64 key_of(CrmRow *row, const CrmEntity *entity);
 static bool has_id(CrmRow *row, const CrmEntity *entity);
@@ -133,12 +134,14 @@ guard_update(CrmRow *row, const CrmEntity *entity)
 	lifecycle_check_options(row, entity);
 }
 
-/* guard_delete keeps closed records; their lines are kept by the roll-up. */
+/* guard_delete keeps closed records and what calls wrote; lines are kept by the roll-up. */
 static void
 guard_delete(CrmRow *row, const CrmEntity *entity)
 {
 	char	   *state = row_text(row, "state");
 
+	if (entity->made_by_calls && !core_import_mode)
+		refuse_made_by_calls(row, entity);
 	if (state && lifecycle_is_read_only(row->org, entity->name, state))
 		refuse_read_only(row, entity, state, NULL);
 	if (entity->before_delete)
@@ -283,13 +286,14 @@ is_birth_reason(CrmRow *row, const CrmEntity *entity, const char *reason)
 	return otherwise && strcmp(otherwise, reason) == 0;
 }
 
-/* check_read_only keeps a closed row as it is, but for the editable columns. */
+/* check_read_only keeps a row that is closed, or that a call wrote, but for its editable columns. */
 static void
 check_read_only(CrmRow *row, const CrmEntity *entity)
 {
 	char	   *state = row_has(row, "state") ? row_old_text(row, "state") : NULL;
 
-	if (state == NULL || !lifecycle_is_read_only(row->org, entity->name, state))
+	if (!entity->made_by_calls &&
+		(state == NULL || !lifecycle_is_read_only(row->org, entity->name, state)))
 		return;
 	for (int i = 0; i < row->desc->natts; i++)
 	{
@@ -297,8 +301,12 @@ check_read_only(CrmRow *row, const CrmEntity *entity)
 
 		if (attribute->attisdropped || !row_differs(row, i))
 			continue;
-		if (!is_stamp(NameStr(attribute->attname)) &&
-			!lifecycle_is_editable(row->org, entity->name, NameStr(attribute->attname)))
+		if (is_stamp(NameStr(attribute->attname)) ||
+			lifecycle_is_editable(row->org, entity->name, NameStr(attribute->attname)))
+			continue;
+		if (entity->made_by_calls)
+			refuse_made_by_calls(row, entity);
+		else
 			refuse_read_only(row, entity, state, NameStr(attribute->attname));
 	}
 }
@@ -409,6 +417,18 @@ refuse_read_only(CrmRow *row, const CrmEntity *entity, const char *state, const 
 			 errdetail("%s is read-only in that state.", name_row(row, entity)),
 			 errhint("%s", lifecycle_ways_out(row->org, entity->name, state)),
 			 column ? errtablecol(row->rel, row_column(row, column) + 1) : errtable(row->rel)));
+}
+
+/* refuse_made_by_calls keeps a payment or a closing as the call wrote it. */
+static void
+refuse_made_by_calls(CrmRow *row, const CrmEntity *entity)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
+			 errmsg("a %s can be neither changed nor deleted", entity->label),
+			 errdetail("%s is what a call wrote.", name_row(row, entity)),
+			 errhint("Use the calls, such as cancel_payment(); table editable_when_closed may open columns of your own."),
+			 errtable(row->rel)));
 }
 
 /* name_row names a record for an error's detail: Quote QUO-01000 (7). */

@@ -16,6 +16,7 @@ typedef struct MapEntry
 	char	   *target;
 	List	   *sources;		/* column names, quoted */
 	List	   *targets;
+	List	   *defaults;		/* what an empty source leaves there, or NULL */
 } MapEntry;
 
 /* A statement put together from maps, found again by the name of its variant. */
@@ -33,7 +34,7 @@ typedef struct Maps
 } Maps;
 
 static void *load_maps(CrmOrganization *org);
-static void append_source(StringInfo text, const char *from, const char *to,
+static void append_source(StringInfo text, const char *from, const char *to, const char *otherwise,
 						  const CrmOverride *overrides, int n);
 static MapEntry *map_entry(Maps *maps, const char *source, const char *target);
 
@@ -43,8 +44,16 @@ static const CrmConfig map_config = {
 };
 
 static CrmStatement select_maps = {
-	.sql = "SELECT source_entity, target_entity, source_column, target_column "
-	"FROM @column_map ORDER BY column_map_id"
+	.sql = "SELECT m.source_entity, m.target_entity, m.source_column, m.target_column, "
+	"(SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) "
+	"FROM pg_catalog.pg_class me "
+	"JOIN pg_catalog.pg_class s ON s.relnamespace = me.relnamespace AND s.relname = m.source_entity "
+	"JOIN pg_catalog.pg_class t ON t.relnamespace = me.relnamespace AND t.relname = m.target_entity "
+	"JOIN pg_catalog.pg_attribute f ON f.attrelid = s.oid AND f.attname = m.source_column AND NOT f.attnotnull "
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = m.target_column "
+	"AND a.atttypid = f.atttypid AND a.attgenerated = '' "
+	"JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum WHERE me.oid = m.tableoid) "
+	"FROM @column_map m ORDER BY m.column_map_id"
 };
 
 /* lifecycle_map_targets returns ", a, b": the columns that are written. */
@@ -73,16 +82,20 @@ lifecycle_map_sources(CrmOrganization *org, const char *source, const char *targ
 	StringInfoData text;
 	ListCell   *from;
 	ListCell   *to;
+	ListCell   *otherwise;
 
 	initStringInfo(&text);
-	forboth(from, entry->sources, to, entry->targets)
-		append_source(&text, lfirst(from), lfirst(to), overrides, n);
+	forthree(from, entry->sources, to, entry->targets, otherwise, entry->defaults)
+		append_source(&text, lfirst(from), lfirst(to), lfirst(otherwise), overrides, n);
 	return text.data;
 }
 
-/* append_source writes one source column, overridden where the target asks for it. */
+/*
+ * append_source writes one source column, overridden where the target asks
+ * for it; an empty one leaves the target's default.
+ */
 static void
-append_source(StringInfo text, const char *from, const char *to,
+append_source(StringInfo text, const char *from, const char *to, const char *otherwise,
 			  const CrmOverride *overrides, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -96,7 +109,10 @@ append_source(StringInfo text, const char *from, const char *to,
 						 overrides[i].after ? overrides[i].after : "");
 		return;
 	}
-	appendStringInfo(text, ", s.%s", from);
+	if (otherwise)
+		appendStringInfo(text, ", coalesce(s.%s, %s)", from, otherwise);
+	else
+		appendStringInfo(text, ", s.%s", from);
 }
 
 /* lifecycle_mapped returns a statement built from maps; built again when they change. */
@@ -141,6 +157,7 @@ load_maps(CrmOrganization *org)
 
 		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_text(i, 3))));
 		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_text(i, 4))));
+		entry->defaults = lappend(entry->defaults, core_result_text(i, 5));
 	}
 	return maps;
 }

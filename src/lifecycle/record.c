@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -27,6 +28,7 @@ typedef struct Recorder
 	int			size;
 } Recorder;
 
+static bool is_born_first(const TriggerData *trigdata);
 static void start(Recorder *recorder, TriggerData *trigdata);
 static void visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static bool same_text(Datum a, Datum b);
@@ -55,19 +57,25 @@ lifecycle_record(PG_FUNCTION_ARGS)
 }
 
 /*
- * lifecycle_check_born is the AFTER INSERT row trigger, fired only for a row
- * stored in another than its first state: by a call, by import, or by nobody
- * who may.
+ * lifecycle_check_born is the AFTER INSERT row trigger; its arguments are the
+ * entity and the state and reason it is born with. A row that is stored in
+ * another state must come from a call or from import.
  */
 Datum
 lifecycle_check_born(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
-	const CrmEntity *entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
-	CrmRow	   *row = core_row(trigdata);
-	char	   *state = row_text(row, "state");
-	CrmTicket  *ticket = lifecycle_find_ticket(RelationGetRelid(row->rel), TICKET_BIRTH);
+	const CrmEntity *entity;
+	CrmRow	   *row;
+	char	   *state;
+	CrmTicket  *ticket;
 
+	if (is_born_first(trigdata))
+		return PointerGetDatum(NULL);
+	entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
+	row = core_row(trigdata);
+	state = row_text(row, "state");
+	ticket = lifecycle_find_ticket(RelationGetRelid(row->rel), TICKET_BIRTH);
 	if (core_import_mode ||
 		lifecycle_allows(row->org, entity->name, NULL, state, "insert") ||
 		(ticket && ticket->made_by && lifecycle_has_ticket(RelationGetRelid(row->rel), row_int8(row, entity->key)) &&
@@ -83,6 +91,28 @@ lifecycle_check_born(PG_FUNCTION_ARGS)
 					   entity->name, entity->label, (long long) row_int8(row, entity->key)),
 			 errhint("Let that trigger leave state and status_reason alone."),
 			 errtable(trigdata->tg_relation)));
+}
+
+/* is_born_first is the quick answer for nearly every row: the state and reason of the trigger's arguments. */
+static bool
+is_born_first(const TriggerData *trigdata)
+{
+	static const char *const columns[] = {"state", "status_reason"};
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		const char *first = core_trigger_argument(trigdata, i + 1);
+		bool		isnull;
+		Datum		value = heap_getattr(trigdata->tg_trigtuple,
+										 core_column(trigdata->tg_relation, columns[i]) + 1,
+										 RelationGetDescr(trigdata->tg_relation), &isnull);
+		struct varlena *text = isnull ? NULL : PG_DETOAST_DATUM_PACKED(value);
+
+		if (text == NULL || VARSIZE_ANY_EXHDR(text) != strlen(first) ||
+			memcmp(VARDATA_ANY(text), first, strlen(first)) != 0)
+			return false;
+	}
+	return true;
 }
 
 static void

@@ -62,8 +62,6 @@ CREATE TABLE opportunity (
     state text NOT NULL DEFAULT 'open',    -- open, won or lost; the last two are read-only and set by sales_crm.win_opportunity() and lose_opportunity().
     status_reason text NOT NULL DEFAULT 'in_progress',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
-    CONSTRAINT opportunity_close_probability_check CHECK (close_probability BETWEEN 0 AND 100),
-    CONSTRAINT opportunity_exchange_rate_check CHECK (exchange_rate > 0),
     CONSTRAINT opportunity_state_check CHECK (state IN ('open', 'won', 'lost'))
 );
 CREATE INDEX opportunity_owner_id_state_idx ON opportunity (owner_id, state);

@@ -4,7 +4,7 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON opportunity FOR
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON opportunity FOR EACH ROW EXECUTE FUNCTION guard('opportunity');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON opportunity FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('opportunity');
 CREATE OR REPLACE TRIGGER t50_record_state AFTER UPDATE ON opportunity REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_state('opportunity');
-CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON opportunity FOR EACH ROW WHEN (NEW.state IS DISTINCT FROM 'open' OR NEW.status_reason IS DISTINCT FROM 'in_progress') EXECUTE FUNCTION check_born('opportunity');
+CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON opportunity FOR EACH ROW EXECUTE FUNCTION check_born('opportunity', 'open', 'in_progress');
 CREATE OR REPLACE TRIGGER t55_record_stage AFTER UPDATE ON opportunity REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_stage();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON opportunity_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON opportunity_product FOR EACH ROW EXECUTE FUNCTION guard('opportunity_product');

@@ -140,7 +140,6 @@ CREATE TABLE account (
     state text NOT NULL DEFAULT 'active',    -- active or inactive, changed by plain UPDATE.
     status_reason text NOT NULL DEFAULT 'active',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
-    CONSTRAINT account_employee_count_check CHECK (employee_count >= 0),
     CONSTRAINT account_state_check CHECK (state IN ('active', 'inactive'))
 );
 CREATE INDEX account_name_idx ON account (lower(name));
@@ -194,7 +193,6 @@ CREATE TABLE contact (
     state text NOT NULL DEFAULT 'active',    -- active or inactive, changed by plain UPDATE.
     status_reason text NOT NULL DEFAULT 'active',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
-    CONSTRAINT contact_children_count_check CHECK (children_count >= 0),
     CONSTRAINT contact_state_check CHECK (state IN ('active', 'inactive'))
 );
 CREATE INDEX contact_email_idx ON contact (lower(email));

@@ -13,6 +13,8 @@
 #define MONEY_TYPMOD (((19 << 16) | 4) + VARHDRSZ)
 
 static void take_rate(CrmRow *row, const CrmCurrency *currency);
+static void refuse_range(CrmRow *row, const char *column, const char *message,
+						 const char *hint);
 static bool is_base(const char *column);
 static void complete_base(CrmRow *row, int column, const char *name);
 
@@ -34,8 +36,7 @@ pricing_complete_money(CrmRow *row)
 		if (attribute->atttypmod != MONEY_TYPMOD || attribute->atttypid != NUMERICOID ||
 			attribute->attisdropped || row->nulls[i] || is_base(NameStr(attribute->attname)))
 			continue;
-		row->values[i] = money_round(row->values[i], currency->decimals);
-		row->is_changed = true;
+		row_set_column(row, i, money_round(row->values[i], currency->decimals));
 	}
 	for (int i = 0; i < row->desc->natts; i++)
 	{
@@ -57,12 +58,30 @@ pricing_check_percent(CrmRow *row, const char *column)
 		(money_compare(row_datum(row, column), money_zero()) >= 0 &&
 		 money_compare(row_datum(row, column), hundred) <= 0))
 		return;
+	refuse_range(row, column, psprintf("%s must be between 0 and 100 percent", column),
+				 "10 means ten percent.");
+}
+
+/* pricing_check_not_negative refuses an amount below zero. */
+void
+pricing_check_not_negative(CrmRow *row, const char *column)
+{
+	if (row_is_null(row, column) || money_compare(row_datum(row, column), money_zero()) >= 0)
+		return;
+	refuse_range(row, column, psprintf("%s must not be negative", column),
+				 "Give zero or more.");
+}
+
+/* refuse_range raises what a CHECK of the column would, with a way out. */
+static void
+refuse_range(CrmRow *row, const char *column, const char *message, const char *hint)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("%s must be between 0 and 100 percent", column),
+			 errmsg("%s", message),
 			 errdetail("%s was given for a row of \"%s\".", money_text(row_datum(row, column)),
 					   RelationGetRelationName(row->rel)),
-			 errhint("10 means ten percent."),
+			 errhint("%s", hint),
 			 errtablecol(row->rel, row_column(row, column) + 1),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
 								psprintf("%s_%s_check", RelationGetRelationName(row->rel), column))));
@@ -73,7 +92,12 @@ static void
 take_rate(CrmRow *row, const CrmCurrency *currency)
 {
 	if (core_import_mode && !row_is_null(row, "exchange_rate"))
+	{
+		if (money_compare(row_datum(row, "exchange_rate"), money_zero()) <= 0)
+			refuse_range(row, "exchange_rate", "exchange_rate must be more than zero",
+						 "Give the units of the currency for one unit of the base currency.");
 		return;
+	}
 	if (ROW_IS_INSERT(row) || row_changed(row, "currency_code"))
 		row_set(row, "exchange_rate", currency->exchange_rate);
 }
@@ -95,9 +119,9 @@ complete_base(CrmRow *row, int column, const char *name)
 
 	if (source < 0)
 		return;
-	row->nulls[column] = row->nulls[source];
-	if (!row->nulls[source])
-		row->values[column] = money_divide(row->values[source],
-										   row_datum(row, "exchange_rate"), 4);
-	row->is_changed = true;
+	if (row->nulls[source])
+		row_set_null(row, name);
+	else
+		row_set_column(row, column, money_divide(row->values[source],
+												 row_datum(row, "exchange_rate"), 4));
 }

@@ -10,6 +10,7 @@
 #include "pricing/pricing.h"
 
 static void freeze_rules(CrmRow *row);
+static void check_rule(CrmRow *row, const char *column, const char *first, const char *second);
 static void check_currency_change(CrmRow *row, const CrmEntity *entity);
 
 /*
@@ -27,6 +28,8 @@ pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 	freeze_rules(row);
 	check_currency_change(row, entity);
 	pricing_check_percent(row, "discount_percentage");
+	pricing_check_not_negative(row, "discount_amount");
+	pricing_check_not_negative(row, "freight_amount");
 	discount = money_add(money_percent(items, row_datum(row, "discount_percentage"), currency->decimals),
 						 money_round(row_datum(row, "discount_amount"), currency->decimals));
 	net = money_subtract(items, discount);
@@ -42,22 +45,48 @@ pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 static void
 freeze_rules(CrmRow *row)
 {
-	static const char *const rules[] = {"discount_method", "tax_rounding"};
+	static const struct
+	{
+		const char *column;
+		const char *first;
+		const char *second;
+	}			rules[] = {
+		{"discount_method", "line_item", "per_unit"},
+		{"tax_rounding", "line", "document"}
+	};
 
 	for (int i = 0; i < lengthof(rules); i++)
 	{
-		const char *setting = core_setting(row->org, rules[i]);
+		const char *setting = core_setting(row->org, rules[i].column);
 
-		if (ROW_IS_UPDATE(row) && row_changed(row, rules[i]))
+		if (ROW_IS_UPDATE(row) && row_changed(row, rules[i].column))
 			ereport(ERROR,
 					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("column \"%s\" cannot be changed", rules[i]),
+					 errmsg("column \"%s\" cannot be changed", rules[i].column),
 					 errdetail("A document keeps the rules it was made with."),
-					 errhint("Change the setting %s; it holds for new documents.", rules[i]),
-					 errtablecol(row->rel, row_column(row, rules[i]) + 1)));
-		if (ROW_IS_INSERT(row) && row_is_null(row, rules[i]) && setting)
-			row_set_text(row, rules[i], setting);
+					 errhint("Change the setting %s; it holds for new documents.", rules[i].column),
+					 errtablecol(row->rel, row_column(row, rules[i].column) + 1)));
+		if (ROW_IS_INSERT(row) && row_is_null(row, rules[i].column) && setting)
+			row_set_text(row, rules[i].column, setting);
+		if (ROW_IS_INSERT(row))
+			check_rule(row, rules[i].column, rules[i].first, rules[i].second);
 	}
+}
+
+/* check_rule refuses a rule that is neither of the two there are. */
+static void
+check_rule(CrmRow *row, const char *column, const char *first, const char *second)
+{
+	char	   *value = row_text(row, column);
+
+	if (value && (strcmp(value, first) == 0 || strcmp(value, second) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("\"%s\" is no %s", value ? value : "", column),
+			 errdetail("Table \"%s\" knows %s and %s.", RelationGetRelationName(row->rel), first, second),
+			 errhint("Leave %s out for the organization's setting.", column),
+			 errtablecol(row->rel, row_column(row, column) + 1)));
 }
 
 /* check_currency_change refuses another currency once the document has lines. */

@@ -37,6 +37,7 @@ extern void pricing_require_customer(CrmRow *row, const CrmEntity *entity);
 extern void pricing_take_defaults(CrmRow *row, bool has_price_list);
 extern void pricing_complete_money(CrmRow *row);
 extern void pricing_check_percent(CrmRow *row, const char *column);
+extern void pricing_check_not_negative(CrmRow *row, const char *column);
 
 /* ---- lines and headers (line.c, header.c, rollup.c) ---- */
 

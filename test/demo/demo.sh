@@ -23,7 +23,7 @@ printf '[%3ds] starting a private cluster in %s\n' "$SECONDS" "$home"
 cluster_start "$home"
 createdb sales
 # Errors belong where they happen in the story.
-psql -X -q -P pager=off -d sales -f test/demo/demo.sql 2>&1
+psql -X -q -P pager=off -d sales <test/demo/demo.sql 2>&1
 cat <<END
 
 The cluster stays up. To go on from here:

@@ -33,7 +33,7 @@ INSERT INTO crm.price_list_item (price_list_id, product_id, unit_id, amount)
 SELECT l.price_list_id, p.product_id, p.default_unit_id, a.amount
 FROM crm.price_list l, crm.product p, (VALUES ('PMP-100', 1250.00), ('FLT-200', 35.50), ('SRV-300', 480.00)) AS a (product_number, amount)
 WHERE l.name = 'Retail' AND p.product_number = a.product_number;
-SELECT p.name, published.state FROM crm.product p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published;
+SELECT p.name, published.state FROM crm.product p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published (state);
 
 \set ECHO none
 \echo
@@ -152,12 +152,10 @@ WHERE state = 'open';
 \set ECHO none
 \echo
 \echo '=== The pipeline, from the view crm.bi_pipeline_by_stage'
-SELECT pipeline_phase AS phase, sum(opportunity_count) AS deals, sum(amount_base)::numeric(19,2) AS amount,
-       sum(weighted_amount_base)::numeric(19,2) AS weighted,
-       rpad(repeat('#', round(40 * sum(weighted_amount_base) / max(sum(amount_base)) OVER ())::int)
-         || repeat('.', round(40 * (sum(amount_base) - sum(weighted_amount_base)) / max(sum(amount_base)) OVER ())::int), 41) AS "weighted # of amount ."
-FROM crm.bi_pipeline_by_stage
-GROUP BY pipeline_phase ORDER BY array_position(ARRAY['qualify', 'develop', 'propose', 'close'], pipeline_phase);
+SELECT pipeline_phase_label AS phase, opportunity_count AS deals, amount_base::numeric(19,2) AS amount, weighted_amount_base::numeric(19,2) AS weighted,
+       rpad(repeat('#', round(40 * weighted_amount_base / greatest(max(amount_base) OVER (), 1))::integer), round(40 * amount_base / greatest(max(amount_base) OVER (), 1))::integer, '.')
+         AS "weighted #, whole amount ."
+FROM crm.bi_pipeline_by_stage ORDER BY sort_order;
 
 \echo
 \echo '=== And every invariant holds: no row'

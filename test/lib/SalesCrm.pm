@@ -8,7 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_server run_file contents structure verify_finds_nothing calls_work);
+our @EXPORT = qw(start_server run_file contents structure same verify_finds_nothing calls_work);
 my $lib = dirname(__FILE__);
 
 sub start_server
@@ -52,6 +52,20 @@ sub structure
 	my ($node, $db, @options) = @_;
 	my ($out) = run_command([ 'pg_dump', '-s', @options, '-d', $node->connstr($db) ]);
 	return join "\n", grep { !/^--|^\\(un)?restrict|^$/ } split /\n/, $out;
+}
+
+# Two texts of many lines are equal; if not, only the lines that differ are shown.
+sub same
+{
+	my ($got, $wanted, $what) = @_;
+	my (%left, @differ);
+
+	return if ok($got eq $wanted, $what);
+	$left{$_}++ for split /\n/, $wanted;
+	$left{$_} ? $left{$_}-- : push @differ, "got:    $_" for split /\n/, $got;
+	push @differ, map { "wanted: $_" } grep { $left{$_} } sort keys %left;
+	diag(join "\n", splice(@differ, 0, 40));
+	return;
 }
 
 sub verify_finds_nothing

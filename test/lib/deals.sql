@@ -7,7 +7,7 @@ SELECT 'P-' || n, 'Product ' || n, u.unit_group_id, u.unit_id FROM generate_seri
 INSERT INTO price_list (name, currency_code) SELECT 'Retail', value FROM organization_setting WHERE name = 'base_currency';
 INSERT INTO price_list_item (price_list_id, product_id, unit_id, amount)
 SELECT l.price_list_id, p.product_id, p.default_unit_id, 19.99 * p.product_id FROM price_list AS l, product AS p;
-SELECT published.state FROM product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published;
+SELECT published.state FROM product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published (state);
 
 INSERT INTO lead (subject, first_name, last_name, company_name, lead_source, estimated_value, owner_id)
 SELECT 'Deal ' || n, 'First ' || n, 'Last ' || n, 'Company ' || n, 'web', 1000 * n, o.owner_id

@@ -2,7 +2,7 @@
 # Arrows point down: no include of, call into or SQL on a room that stands later in ROOMS. Comments do not count,
 # nor do the names of tables as plain data; a constraint or trigger that an upper room puts on a lower table is the way.
 perl -e '
-	my @rooms = split " ", $ENV{ROOMS}; my (%tables, %calls); my $bad = 0;
+	my @rooms = split " ", $ENV{ROOMS} or die "ROOMS is empty, run me by make lint\n"; my (%tables, %calls); my $bad = 0;
 	sub slurp { local (@ARGV, $/) = ($_[0]); my $t = <>; $t =~ s{/\*.*?\*/}{ my $c = $&; $c =~ tr/\n//cd; $c }gse; $t =~ s/--.*|\/\/.*//g if $_[0] =~ /sql$/; $t }
 	for my $i (0 .. $#rooms) {
 		for (glob "src/$rooms[$i]/*.sql") { my $t = slurp($_); $tables{$1} = $i while $t =~ /CREATE (?:OR REPLACE )?(?:TABLE|VIEW)\s+(\w+)/g }

@@ -25,7 +25,7 @@ FROM maven.product AS p, (SELECT unit_group_id, unit_id FROM crm.unit WHERE is_b
 INSERT INTO crm.price_list (name, currency_code) VALUES ('Maven list', 'USD');
 INSERT INTO crm.price_list_item (price_list_id, product_id, unit_id, amount)
 SELECT l.price_list_id, p.product_id, p.default_unit_id, p.list_price FROM crm.price_list AS l, crm.product AS p WHERE l.name = 'Maven list';
-SELECT count(*) AS products_on_sale FROM crm.product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published WHERE published.state = 'active';
+SELECT count(*) AS products_on_sale FROM crm.product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published (state) WHERE published.state = 'active';
 
 -- The sectors become values of the option column industry.
 INSERT INTO crm.option_value (entity, column_name, value, label, sort_order)

@@ -23,8 +23,8 @@ sub survived
 {
 	my ($db, $what) = @_;
 
-	is(contents($node, $db, @both), $contents, "$what: rows and sequences are equal");
-	is(structure($node, $db), $structure, "$what: the catalogue is equal");
+	same(contents($node, $db, @both), $contents, "$what: rows and sequences are equal");
+	same(structure($node, $db), $structure, "$what: the catalogue is equal");
 	verify_finds_nothing($node, $db, @both);
 	calls_work($node, $db, @both);
 	return;
@@ -47,8 +47,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE alone TEMPLATE template0');
 $node->safe_psql('alone', 'CREATE EXTENSION sales_crm');
 $node->command_ok([ 'pg_dump', '-n', 'branch', '-d', 'living', '-f', "$dir/branch.sql" ], 'pg_dump -n branch');
 $node->command_ok([ 'psql', '-X', '-q', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', 'alone', '-f', "$dir/branch.sql" ], 'psql restores branch');
-is(contents($node, 'alone', 'branch'), contents($node, 'living', 'branch'), 'pg_dump -n: rows and sequences are equal');
-is(structure($node, 'alone', '-n', 'branch'), structure($node, 'living', '-n', 'branch'), 'pg_dump -n: the catalogue is equal');
+same(contents($node, 'alone', 'branch'), contents($node, 'living', 'branch'), 'pg_dump -n: rows and sequences are equal');
+same(structure($node, 'alone', '-n', 'branch'), structure($node, 'living', '-n', 'branch'), 'pg_dump -n: the catalogue is equal');
 verify_finds_nothing($node, 'alone', @both);
 calls_work($node, 'alone', 'branch');
 
@@ -58,7 +58,7 @@ my ($status, undef, $error) = $node->psql('dropped', 'DROP EXTENSION sales_crm')
 isnt($status, 0, 'DROP EXTENSION is refused while triggers use the code');
 like($error, qr/depend/, 'and says why');
 $node->safe_psql('dropped', 'DROP EXTENSION sales_crm CASCADE');
-is(contents($node, 'dropped', @both), $contents, 'DROP EXTENSION CASCADE: the data stay');
+same(contents($node, 'dropped', @both), $contents, 'DROP EXTENSION CASCADE: the data stay');
 $node->safe_psql('dropped', 'CREATE EXTENSION sales_crm');
 $node->safe_psql('dropped', "SELECT * FROM sales_crm.repair(organization => '$_')") for @both;
 survived('dropped', 'DROP EXTENSION CASCADE, CREATE EXTENSION, repair');

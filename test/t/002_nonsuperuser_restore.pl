@@ -23,16 +23,21 @@ my ($out, $errors) = run_command([ 'psql', '-X', '-q', '-d', $node->connstr('res
 my @others = grep { /ERROR/ && !/schema "sales_crm" already exists|extension sales_crm|for schema sales_crm/ } split /\n/, $errors;
 is(join("\n", @others), '', 'the restore meets no other error');
 
-is(contents($node, 'restored', 'crm', 'branch'), contents($node, 'living', 'crm', 'branch'), 'rows and sequences are equal');
-is(structure($node, 'restored', '--no-owner', '-n', 'crm', '-n', 'branch'),
+same(contents($node, 'restored', 'crm', 'branch'), contents($node, 'living', 'crm', 'branch'), 'rows and sequences are equal');
+same(structure($node, 'restored', '--no-owner', '-n', 'crm', '-n', 'branch'),
 	structure($node, 'living', '--no-owner', '-n', 'crm', '-n', 'branch'), 'the catalogue is equal');
 is($node->safe_psql('restored', "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'crm'::regnamespace"), 'tenant', 'the tenant owns it all');
 verify_finds_nothing($node, 'restored', 'crm', 'branch');
 calls_work($node, 'restored', 'crm', 'branch');
 
-# The triggers work for the tenant himself.
-is($node->safe_psql('restored', "INSERT INTO crm.lead (last_name) VALUES ('Tenant') RETURNING state", extra_params => [ '-U', 'tenant' ]),
-	'open', 'the tenant writes to his tables');
+# The triggers work for the tenant himself, and the calls once he was given access.
+my $insert = "INSERT INTO crm.lead (last_name) VALUES ('Tenant') RETURNING lead_id";
+my $lead_id = $node->safe_psql('restored', $insert, extra_params => [ '-U', 'tenant' ]);
+my $qualify = "SELECT opportunity_id > 0 FROM sales_crm.qualify_lead(lead_id => $lead_id)";
+my (undef, undef, $refusal) = $node->psql('restored', $qualify, extra_params => [ '-U', 'tenant' ]);
+like($refusal, qr/permission denied/, 'a call needs access');
+$node->safe_psql('restored', "SELECT sales_crm.grant_access(role => 'tenant', level => 'sell')");
+is($node->safe_psql('restored', $qualify, extra_params => [ '-U', 'tenant' ]), 't', 'with access the tenant calls');
 
 $node->stop;
 done_testing();

@@ -1,0 +1,196 @@
+#!/bin/bash
+# make bench: our calls against the same work in bare SQL (../shared/bench/baseline), in one run on one throw-away cluster.
+# The variants of a part take turns for ROUNDS rounds; what counts is the ratio of the medians.
+#   ROUNDS=5      rounds of each part
+#   PARTS="qualify set cycle copy invoice"      some parts only
+#   QUICK=1       small amounts, to see that it runs
+set -eu -o pipefail
+cd "$(dirname "$0")/../.."
+baseline=../shared/bench/baseline
+if [ ! -d "$baseline" ]; then
+	echo "SKIPPED: no $baseline, so there is nothing to measure against"
+	exit
+fi
+. test/cluster.sh
+
+ROUNDS=${ROUNDS:-5}
+PARTS=${PARTS:-qualify set cycle copy invoice}
+if [ -n "${QUICK:-}" ]; then
+	preload=500 leads=400 sales=50 copied=5000 invoices=500
+else
+	preload=20000 leads=4000 sales=400 copied=100000 invoices=4000
+fi
+clients=4
+here=test/bench
+
+say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
+run() { psql -X -q -v ON_ERROR_STOP=1 -d bench "$@"; }
+ask() { run -A -t -c "$1"; }
+wanted() { [[ " $PARTS " == *" $1 "* ]]; }
+
+# As cluster.sh makes it, but with honest WAL: full pages are written, and no checkpoint or vacuum comes in between.
+start_cluster() {
+	cluster_start
+	trap cluster_stop EXIT
+	psql -X -q -d postgres >/dev/null <<-SQL
+		ALTER SYSTEM SET fsync = on;
+		ALTER SYSTEM SET full_page_writes = on;
+		ALTER SYSTEM SET synchronous_commit = off;
+		ALTER SYSTEM SET autovacuum = off;
+		ALTER SYSTEM SET shared_buffers = '1GB';
+		ALTER SYSTEM SET checkpoint_timeout = '1h';
+		ALTER SYSTEM SET max_wal_size = '20GB';
+		ALTER SYSTEM SET jit = off;
+	SQL
+	(cd "$CLUSTER" && as_server pg_ctl -D data -l server.log -w -s -m fast restart)
+	createdb bench
+	cp -r "$baseline" "$CLUSTER/baseline"
+	chmod -R u+w "$CLUSTER/baseline"
+	# The bigint keys are ours; the uuid half is not measured here.
+	sed -i "s/for v in bb bu/for v in bb/; s/generate_series(1, 20000)/generate_series(1, $preload)/" "$CLUSTER/baseline/setup.sh"
+}
+
+load() {
+	say "the bare side: $preload sales"
+	OUT=$CLUSTER/scripts DB=bench bash "$CLUSTER/baseline/setup.sh" >/dev/null
+	ask "ALTER DATABASE bench SET search_path = bb"	# as its functions want it; ours do not mind
+	say "our side: the same number"
+	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
+	for ((i = 1; i <= preload; i += 500)); do ask "CALL bench.cycles($i, 500)"; done
+	ask "VACUUM ANALYZE"
+	ask "CHECKPOINT"
+}
+
+# rounds <function> <variant> ...: every variant in turn, every second round backwards.
+rounds() {
+	local what=$1 round order variant
+	shift
+	ask "VACUUM ANALYZE"
+	for ((round = 1; round <= ROUNDS; round++)); do
+		order=("$@")
+		[ $((round % 2)) = 1 ] || mapfile -t order < <(printf '%s\n' "$@" | tac)
+		say "$what, round $round of $ROUNDS"
+		for variant in "${order[@]}"; do "$what" "$variant"; done
+	done
+}
+
+# pgbench_part <part> <variant> <transactions of a client> <script> [option ...]: keeps time and WAL of one transaction.
+pgbench_part() {
+	local part=$1 variant=$2 each=$3 script=$4 before after tps output
+	shift 4
+	before=$(ask "SELECT pg_current_wal_insert_lsn()")
+	output=$(pgbench -n -M prepared -c $clients -j 2 -t "$each" -D n=0 "$@" -f "$script" bench 2>&1) || { echo "$output" >&2; return 1; }
+	after=$(ask "SELECT pg_current_wal_insert_lsn()")
+	tps=$(sed -n 's/^tps = \([0-9.]*\) .*/\1/p' <<<"$output")
+	grep -q "number of failed transactions: 0 " <<<"$output" || { echo "$output" >&2; return 1; }
+	ask "INSERT INTO bench.result VALUES ('$part', '$variant', $each * $clients, 1000000 / $tps, ('$after'::pg_lsn - '$before'::pg_lsn) / ($each * $clients))"
+}
+
+new_leads() { # of a variant, on its side
+	case $1 in
+	qualify_lead | qualify_leads) ask "SELECT bench.new_leads($2)" ;;
+	*) ask "SELECT bench.new_leads_bare($2)" ;;
+	esac
+}
+
+qualify_in_one_statement() {
+	local first call
+	first=$(new_leads "$1" $leads)
+	case $1 in
+	qualify_lead) call=sales_crm.qualify_lead ;;
+	*) call=bb.$1 ;;
+	esac
+	ask "SELECT bench.measure('qualify, one statement', '$1', $leads,
+		'SELECT count(*) FROM generate_series($first, $first + $leads - 1) AS l (id), LATERAL $call(l.id) AS q')" >/dev/null
+}
+
+qualify_by_clients() {
+	local first script share=$((leads / 2))
+	first=$(new_leads "$1" $((share * clients)))
+	case $1 in
+	qualify_lead) script=$here/pgb/qualify.pgb ;;
+	*) script=$here/pgb/$1.pgb ;;
+	esac
+	pgbench_part 'qualify, 4 clients' "$1" $share "$script" -D base=$((first - 1)) -D share=$share
+}
+
+qualify_as_set() {
+	local first statement
+	first=$(new_leads "$1" $leads)
+	case $1 in
+	qualify_leads) statement="SELECT count(*) FROM sales_crm.qualify_leads((SELECT array_agg(id) FROM generate_series($first, $first + $leads - 1) AS l (id)))" ;;
+	*) statement="SELECT bench.qualify_set($first, $leads)" ;;
+	esac
+	ask "SELECT bench.measure('qualify as a set', '$1', $leads, '$statement')" >/dev/null
+}
+
+cycle_number=1000000
+cycle_by_clients() {
+	local script
+	case $1 in
+	'a call a step') script=$here/pgb/cycle.pgb ;;
+	*) script=$CLUSTER/scripts/bb.$1.pgb ;;
+	esac
+	pgbench_part 'whole cycle, 4 clients' "$1" $sales "$script" -D n=$cycle_number
+	cycle_number=$((cycle_number + 500000))
+}
+
+cycle_in_one_session() {
+	local procedure
+	case $1 in
+	'a call a step') procedure=bench.cycles ;;
+	*) procedure=bench.cycles_bare ;;
+	esac
+	ask "SELECT bench.measure('whole cycle, one session', '$1', $sales, 'CALL $procedure($cycle_number, $sales)')" >/dev/null
+	cycle_number=$((cycle_number + 500000))
+}
+
+# Both files are written by the server and hold the same leads; only the owners' keys differ.
+make_files() {
+	local columns="'Company ' || n, 'First' || n, 'Last' || n, 'u' || n || '@example.com', '+4930' || n"
+	ask "COPY (SELECT $columns, 1 + n % 50, 1000 + n % 9000 FROM generate_series(1, $copied) AS n) TO '$CLUSTER/bb.copy'"
+	ask "COPY (SELECT $columns, bench.owner(n), 1000 + n % 9000 FROM generate_series(1, $copied) AS n) TO '$CLUSTER/crm.copy'"
+}
+
+copy_leads() {
+	local columns
+	case $1 in
+	bb.lead) columns="company_name, first_name, last_name, email, phone, owner_id, est_value" ;;
+	*) columns="company_name, first_name, last_name, email, business_phone, owner_id, estimated_value" ;;
+	esac
+	ask "SELECT bench.measure('COPY of leads', '$1', $copied, 'COPY $1 ($columns) FROM ''$CLUSTER/${1%.lead}.copy''')" >/dev/null
+}
+
+invoice_by_clients() {
+	local script=invoice
+	case $1 in
+	gapless) ask "UPDATE crm.number_series SET is_gapless = true, last_number = greatest(last_number, 10000000) WHERE series = 'invoice'" ;;
+	'with gaps') ask "UPDATE crm.number_series SET is_gapless = false WHERE series = 'invoice'" ;;
+	'bare sequence') script=invoice_bare ;;
+	'bare counter row') script=invoice_bare_gapless ;;
+	esac
+	pgbench_part 'invoices, 4 clients' "$1" $invoices "$here/pgb/$script.pgb" -D accounts=$preload
+}
+
+start_cluster
+load
+if wanted qualify; then
+	rounds qualify_in_one_statement qualify_fn qualify_hand qualify_lead
+	rounds qualify_by_clients qualify_fn qualify_hand qualify_lead
+fi
+if wanted set; then rounds qualify_as_set 'set of statements' qualify_leads; fi
+if wanted cycle; then
+	rounds cycle_by_clients cycle_fnsteps 'a call a step'
+	rounds cycle_in_one_session cycle_fnsteps 'a call a step'
+fi
+if wanted invoice; then rounds invoice_by_clients 'bare sequence' 'bare counter row' 'with gaps' gapless; fi
+if wanted copy; then
+	make_files
+	rounds copy_leads bb.lead crm.lead
+fi
+
+echo
+run -P pager=off -P footer=off -f "$here/sql/9_table.sql"
+broken=$(run -c "SELECT * FROM sales_crm.verify()" -A -t)
+[ -z "$broken" ] || { echo "verify() finds:"; head -n 20 <<<"$broken"; exit 1; }
+say "verify() finds nothing wrong"
