@@ -9,6 +9,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "catalog/catalog.h"
+#include "security/security.h"
 
 static void complete_currency(CrmRow *row, CrmTicket *ticket);
 static void keep_base_currency(CrmRow *row);
@@ -52,9 +53,9 @@ static CrmStatement documents_with_money = {
 	.argtypes = {OIDOID}
 };
 static CrmStatement insert_rate = {
-	.sql = "INSERT INTO @exchange_rate_history (currency_code, exchange_rate, valid_from_at) "
-	"VALUES ($1, $2, now())",
-	.argtypes = {TEXTOID, NUMERICOID}
+	.sql = "INSERT INTO @exchange_rate_history (currency_code, exchange_rate, valid_from_at, recorded_by) "
+	"VALUES ($1, $2, now(), $3)",
+	.argtypes = {TEXTOID, NUMERICOID, INT8OID}
 };
 
 PG_FUNCTION_INFO_V1(catalog_publish_product);
@@ -119,7 +120,8 @@ catalog_record_rate(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
 	CrmRow	   *row = core_row(trigdata);
 	CrmValue	args[] = {
-		CRM_DATUM(row_datum(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate"))
+		CRM_DATUM(row_datum(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate")),
+		CRM_ID(security_acting_user(row->org))
 	};
 
 	if (ROW_IS_UPDATE(row) && !row_changed(row, "exchange_rate"))

@@ -35,6 +35,7 @@ static HTAB *tables = NULL;
 static CrmTable *table_entry(Relation rel);
 static void fill_table(CrmTable *table, TupleDesc desc);
 static void invalidate_tables(Datum arg, Oid relid);
+static void refuse_null(const CrmRow *row, const char *name);
 static int	require_column(const CrmRow *row, const char *name);
 
 /* core_trigger checks how a trigger function was called and returns its data. */
@@ -169,11 +170,15 @@ row_bool(const CrmRow *row, const char *name)
 	return column >= 0 && !row->nulls[column] && DatumGetBool(row->values[column]);
 }
 
-/* row_datum returns a column that is known not to be NULL. */
+/* row_datum returns a column that must not be NULL. */
 Datum
 row_datum(const CrmRow *row, const char *name)
 {
-	return row->values[require_column(row, name)];
+	int			column = require_column(row, name);
+
+	if (row->nulls[column])
+		refuse_null(row, name);
+	return row->values[column];
 }
 
 char *
@@ -302,6 +307,18 @@ require_column(const CrmRow *row, const char *name)
 						RelationGetRelationName(row->rel), name),
 				 errhint("Add the column again; sales_crm needs it.")));
 	return column;
+}
+
+/* refuse_null says what NOT NULL of the column would, before anything is computed of it. */
+static void
+refuse_null(const CrmRow *row, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			 errmsg("null value in column \"%s\" of \"%s\"", name, RelationGetRelationName(row->rel)),
+			 errdetail("The amounts of the row are computed of it."),
+			 errhint("Give a value, or leave the column out for its default."),
+			 errtablecol(row->rel, row_column(row, name) + 1)));
 }
 
 /* table_entry returns the positions of a table's columns. */

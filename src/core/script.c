@@ -79,6 +79,7 @@ check_new_name(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_SCHEMA),
 				 errmsg("schema \"%s\" already exists", name),
+				 errdetail("An organization is a schema of its own."),
 				 errhint("Choose another name, or drop that schema first.")));
 }
 

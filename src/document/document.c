@@ -168,7 +168,7 @@ keep_number(CrmRow *row, const CrmDocument *document)
 	if (row_changed(row, document->number))
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
-				 errmsg("the number of a %s never changes", document->entity.label),
+				 errmsg("the number of %s never changes", lifecycle_one(&document->entity)),
 				 errdetail("It is %s.", row_old_text(row, document->number)),
 				 errhint("Give a number of your own when you insert the document."),
 				 errtablecol(row->rel, row_column(row, document->number) + 1)));

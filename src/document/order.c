@@ -312,9 +312,9 @@ set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked)
 	if (lifecycle_is_read_only(org, entity->name, state))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
-				 errmsg("the prices of a %s that is \"%s\" cannot be %s", entity->label, state,
+				 errmsg("the prices of %s that is \"%s\" cannot be %s", lifecycle_one(entity), state,
 						is_locked ? "locked" : "unlocked"),
-				 errdetail("%s %lld is read-only.", entity->name, (long long) id),
+				 errdetail("%s is read-only.", lifecycle_called(entity, id)),
 				 errhint("%s", lifecycle_ways_out(org, entity->name, state)),
 				 err_generic_string(PG_DIAG_TABLE_NAME, entity->name)));
 	changed = lifecycle_run(org, &ticket,

@@ -34,3 +34,17 @@ lifecycle_entity(const char *name)
 			 errmsg("\"%s\" is no entity of sales_crm", name),
 			 errhint("The library may be older than the organization: see sales_crm.version().")));
 }
+
+/* lifecycle_one names any record of an entity for a message: an invoice, a quote. */
+char *
+lifecycle_one(const CrmEntity *entity)
+{
+	return psprintf("%s %s", strchr("aeio", entity->label[0]) ? "an" : "a", entity->label);
+}
+
+/* lifecycle_called names a record at the start of a sentence: Invoice 7. */
+char *
+lifecycle_called(const CrmEntity *entity, int64 id)
+{
+	return psprintf("%c%s %lld", pg_toupper((unsigned char) entity->label[0]), entity->label + 1, (long long) id);
+}

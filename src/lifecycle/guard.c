@@ -181,7 +181,7 @@ refuse_birth(CrmRow *row, const CrmEntity *entity, const char *state)
 	if (state == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-				 errmsg("a %s cannot be inserted directly", entity->label),
+				 errmsg("%s cannot be inserted directly", lifecycle_one(entity)),
 				 errdetail("Rows of \"%s\" are written by the lifecycle calls.", entity->name),
 				 errhint("Use the call that makes it, such as pay_invoice(), win_opportunity() or close_quote()."),
 				 errtable(row->rel)));
@@ -241,8 +241,8 @@ check_move(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 	if (!is_allowed)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-				 errmsg("the state of a %s cannot be set from \"%s\" to \"%s\"",
-						entity->label, from, to),
+				 errmsg("the state of %s cannot be set from \"%s\" to \"%s\"",
+						lifecycle_one(entity), from, to),
 				 errdetail("%s is \"%s\".", name_row(row, entity), from),
 				 errhint("%s", lifecycle_ways_out(row->org, entity->name, from)),
 				 errtablecol(row->rel, row_column(row, "state") + 1)));
@@ -341,7 +341,7 @@ refuse_computed(CrmRow *row, const CrmEntity *entity, const char *column, const 
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_GENERATED_ALWAYS),
-			 errmsg("column \"%s\" of a %s cannot be changed", column, entity->label),
+			 errmsg("column \"%s\" of %s cannot be changed", column, lifecycle_one(entity)),
 			 errdetail("%s: %s", name_row(row, entity), why),
 			 errhint("Leave the column out, or write back the value that was read."),
 			 errtablecol(row->rel, row_column(row, column) + 1)));
@@ -425,7 +425,7 @@ refuse_made_by_calls(CrmRow *row, const CrmEntity *entity)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
-			 errmsg("a %s can be neither changed nor deleted", entity->label),
+			 errmsg("%s can be neither changed nor deleted", lifecycle_one(entity)),
 			 errdetail("%s is what a call wrote.", name_row(row, entity)),
 			 errhint("Use the calls, such as cancel_payment(); table editable_when_closed may open columns of your own."),
 			 errtable(row->rel)));

@@ -25,6 +25,8 @@ typedef struct CrmEntity
 
 extern void lifecycle_add_entity(const CrmEntity *entity);
 extern const CrmEntity *lifecycle_entity(const char *name);
+extern char *lifecycle_one(const CrmEntity *entity);
+extern char *lifecycle_called(const CrmEntity *entity, int64 id);
 
 /* ---- the rules (rules.c) ---- */
 extern bool lifecycle_is_read_only(CrmOrganization *org, const char *entity,

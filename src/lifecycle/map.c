@@ -4,9 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 
 #include "lifecycle/lifecycle.h"
 
@@ -36,6 +41,7 @@ typedef struct Maps
 static void *load_maps(CrmOrganization *org);
 static void append_source(StringInfo text, const char *from, const char *to, const char *otherwise,
 						  const CrmOverride *overrides, int n);
+static char *default_of(CrmOrganization *org, uint64 i);
 static MapEntry *map_entry(Maps *maps, const char *source, const char *target);
 
 static const CrmConfig map_config = {
@@ -44,16 +50,8 @@ static const CrmConfig map_config = {
 };
 
 static CrmStatement select_maps = {
-	.sql = "SELECT m.source_entity, m.target_entity, m.source_column, m.target_column, "
-	"(SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) "
-	"FROM pg_catalog.pg_class me "
-	"JOIN pg_catalog.pg_class s ON s.relnamespace = me.relnamespace AND s.relname = m.source_entity "
-	"JOIN pg_catalog.pg_class t ON t.relnamespace = me.relnamespace AND t.relname = m.target_entity "
-	"JOIN pg_catalog.pg_attribute f ON f.attrelid = s.oid AND f.attname = m.source_column AND NOT f.attnotnull "
-	"JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = m.target_column "
-	"AND a.atttypid = f.atttypid AND a.attgenerated = '' "
-	"JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum WHERE me.oid = m.tableoid) "
-	"FROM @column_map m ORDER BY m.column_map_id"
+	.sql = "SELECT source_entity, target_entity, source_column, target_column "
+	"FROM @column_map ORDER BY column_map_id"
 };
 
 /* lifecycle_map_targets returns ", a, b": the columns that are written. */
@@ -157,9 +155,32 @@ load_maps(CrmOrganization *org)
 
 		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_text(i, 3))));
 		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_text(i, 4))));
-		entry->defaults = lappend(entry->defaults, core_result_text(i, 5));
+		entry->defaults = lappend(entry->defaults, default_of(org, i));
 	}
 	return maps;
+}
+
+/*
+ * default_of returns the default of a map's target column, as SQL, when an
+ * empty source of the same type may leave it; else NULL.
+ */
+static char *
+default_of(CrmOrganization *org, uint64 i)
+{
+	Oid			source = get_relname_relid(core_result_text(i, 1), org->oid);
+	Oid			target = get_relname_relid(core_result_text(i, 2), org->oid);
+	AttrNumber	from = OidIsValid(source) ? get_attnum(source, core_result_text(i, 3)) : InvalidAttrNumber;
+	AttrNumber	to = OidIsValid(target) ? get_attnum(target, core_result_text(i, 4)) : InvalidAttrNumber;
+	Relation	rel;
+	Node	   *expression = NULL;
+
+	if (from <= 0 || to <= 0 || get_atttype(source, from) != get_atttype(target, to))
+		return NULL;
+	rel = table_open(target, AccessShareLock);
+	if (TupleDescAttr(rel->rd_att, to - 1)->atthasdef && !TupleDescAttr(rel->rd_att, to - 1)->attgenerated)
+		expression = build_column_default(rel, to);
+	table_close(rel, AccessShareLock);
+	return expression ? deparse_expression(expression, NIL, false, false) : NULL;
 }
 
 /* map_entry finds or makes the entry of a pair. */

@@ -46,9 +46,9 @@ lifecycle_require(CrmOrganization *org, const CrmMove *move, int64 id, const cha
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-			 errmsg("%s() cannot make a %s \"%s\" that is \"%s\"",
-					move->made_by, move->entity->label, move->to, from),
-			 errdetail("%s %lld is \"%s\".", move->entity->name, (long long) id, from),
+			 errmsg("%s() cannot make %s \"%s\" that is \"%s\"",
+					move->made_by, lifecycle_one(move->entity), move->to, from),
+			 errdetail("%s is \"%s\".", lifecycle_called(move->entity, id), from),
 			 errhint("%s", lifecycle_ways_out(org, move->entity->name, from)),
 			 err_generic_string(PG_DIAG_TABLE_NAME, move->entity->name)));
 }
@@ -80,7 +80,7 @@ refuse_reason(CrmOrganization *org, const CrmMove *move, const char *reason)
 			(errcode(ERRCODE_CRM_INVALID_STATUS_REASON),
 			 errmsg("\"%s\" is no status reason of state \"%s\"",
 					reason ? reason : "", move->to),
-			 errdetail("A %s that is \"%s\" has no such reason.", move->entity->label, move->to),
+			 errdetail("State \"%s\" of %s has no such reason.", move->to, lifecycle_one(move->entity)),
 			 errhint("Table %s.status_reason lists the reasons of %s.",
 					 org->quoted, move->entity->name),
 			 err_generic_string(PG_DIAG_TABLE_NAME, move->entity->name)));

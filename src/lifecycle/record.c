@@ -192,8 +192,8 @@ refuse_stored(Recorder *recorder, int64 id, const char *from, const char *to)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-			 errmsg("the state of a %s cannot be set from \"%s\" to \"%s\"",
-					recorder->entity->label, from, to),
+			 errmsg("the state of %s cannot be set from \"%s\" to \"%s\"",
+					lifecycle_one(recorder->entity), from, to),
 			 errdetail("A trigger of \"%s\" changed the state or reason of %s %lld after it was checked.",
 					   recorder->entity->name, recorder->entity->label, (long long) id),
 			 errhint("Let that trigger leave state and status_reason alone, and use the lifecycle calls."),

@@ -79,7 +79,7 @@ static CrmStatement select_editable = {
 	.sql = "SELECT entity, column_name FROM @editable_when_closed"
 };
 static CrmStatement select_options = {
-	.sql = "SELECT entity, column_name, value FROM @option_value WHERE is_active"
+	.sql = "SELECT entity, column_name, value, is_active FROM @option_value"
 };
 
 /* lifecycle_is_read_only tells whether a state closes the row and its lines. */
@@ -317,7 +317,8 @@ load_options(CrmOrganization *org)
 		Option	   *option = option_of(entity_rules(all, core_result_text(i, 1)),
 									   core_result_text(i, 2));
 
-		option->values = lappend(option->values, core_result_text(i, 3));
+		if (core_result_bool(i, 4))
+			option->values = lappend(option->values, core_result_text(i, 3));
 	}
 	return all;
 }

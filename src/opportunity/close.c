@@ -98,6 +98,7 @@ close_call(FunctionCallInfo fcinfo, CrmDealClose *close, bool close_open_quotes)
 	CrmMove		move = {.entity = &opportunity_entity, .made_by = close->made_by, .to = close->to};
 
 	lifecycle_require(org, &move, id, from);
+	lifecycle_require_row(org, "competitor", "competitor_id", close->competitor_id);
 	if (opportunity_close_hook)
 		opportunity_close_hook(org, id, close_open_quotes, close->made_by);
 	return core_end_id(opportunity_close(org, id, from, close));

@@ -98,7 +98,7 @@ take_rate(CrmRow *row, const CrmCurrency *currency)
 						 "Give the units of the currency for one unit of the base currency.");
 		return;
 	}
-	if (ROW_IS_INSERT(row) || row_changed(row, "currency_code"))
+	if (ROW_IS_INSERT(row) || row_changed(row, "currency_code") || row_is_null(row, "exchange_rate"))
 		row_set(row, "exchange_rate", currency->exchange_rate);
 }
 

@@ -57,8 +57,8 @@ pricing_require_customer(CrmRow *row, const CrmEntity *entity)
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_CUSTOMER_REQUIRED),
 			 errmsg("the %s has no customer", entity->label),
-			 errdetail("%s %lld names neither an account nor a contact.",
-					   entity->name, (long long) row_int8(row, entity->key)),
+			 errdetail("%s names neither an account nor a contact.",
+					   lifecycle_called(entity, row_int8(row, entity->key))),
 			 errhint("Give account_id or contact_id."),
 			 errtablecol(row->rel, row_column(row, "account_id") + 1)));
 }

@@ -109,9 +109,9 @@ check_currency_change(CrmRow *row, const CrmEntity *entity)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_CURRENCY_MISMATCH),
-			 errmsg("the currency of a %s with lines cannot change", entity->label),
-			 errdetail("%s %lld has lines priced in %s.", entity->name,
-					   (long long) row_int8(row, entity->key), row_old_text(row, "currency_code")),
+			 errmsg("the currency of %s with lines cannot change", lifecycle_one(entity)),
+			 errdetail("%s has lines priced in %s.", lifecycle_called(entity, row_int8(row, entity->key)),
+					   row_old_text(row, "currency_code")),
 			 errhint("Delete its lines first, or make another %s in %s.", entity->label,
 					 row_text(row, "currency_code")),
 			 errtablecol(row->rel, row_column(row, "currency_code") + 1)));

@@ -65,6 +65,8 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 		if (!read_context(row, lines, &context))
 		{
 			SPI_finish();
+			if (row_is_null(row, "line_number"))
+				row_set(row, "line_number", Int32GetDatum(1));
 			return;				/* no such document: its foreign key says so */
 		}
 		if (!row_is_null(row, "product_id"))

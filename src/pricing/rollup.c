@@ -201,8 +201,8 @@ refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char 
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
-			 errmsg("lines of a %s that is \"%s\" cannot change", lines->header->label, state),
-			 errdetail("%s %lld is read-only, and its lines with it.", lines->header->name, (long long) id),
+			 errmsg("lines of %s that is \"%s\" cannot change", lifecycle_one(lines->header), state),
+			 errdetail("%s is read-only, and its lines with it.", lifecycle_called(lines->header, id)),
 			 errhint("%s", lifecycle_ways_out(org, lines->header->name, state)),
 			 err_generic_string(PG_DIAG_TABLE_NAME, lines->entity.name)));
 }
