@@ -15,7 +15,7 @@ SELECT sales_crm.publish_product(1), sales_crm.publish_product(3);
 INSERT INTO lead (last_name, company_name) VALUES ('Lee', 'Fabrikam'), ('Ray', NULL), (NULL, 'Northwind');
 INSERT INTO opportunity (name, account_id, price_list_id) VALUES ('Pumps', 1, 1), ('Filters', 1, 1), ('Old', 1, NULL);
 
-\echo -- arguments
+-- Arguments.
 SELECT * FROM sales_crm.qualify_lead(lead_id => 999);
 :code
 SELECT * FROM sales_crm.qualify_lead(lead_id => NULL);
@@ -27,8 +27,10 @@ SELECT * FROM sales_crm.qualify_lead(lead_id => 1, account_id => 999);
 SELECT * FROM sales_crm.disqualify_lead(lead_id => 1, status_reason => 'bored');
 :code
 
-\echo -- leads
+-- Leads.
+\set VERBOSITY terse
 INSERT INTO lead (subject) VALUES ('nobody');
+\set VERBOSITY default
 :code
 INSERT INTO lead (last_name, currency_code) VALUES ('Lee', 'XXX');
 :code
@@ -41,7 +43,6 @@ UPDATE lead SET status_reason = 'lost' WHERE lead_id = 1;
 COPY lead (last_name, state) FROM stdin;
 Lee	qualified
 \.
-:code
 UPDATE lead SET created_at = '2001-01-01' WHERE lead_id = 1;
 :code
 SELECT * FROM sales_crm.qualify_lead(lead_id => 2, create_account => true);
@@ -56,10 +57,10 @@ UPDATE lead SET subject = 'changed' WHERE lead_id = 1;
 DELETE FROM lead WHERE lead_id = 1;
 :code
 SELECT lead_id, opportunity_id, error_code, error_message FROM sales_crm.qualify_leads(lead_ids => '{1, 3, 3, 999}');
-TRUNCATE lead CASCADE;
+TRUNCATE payment;
 :code
 
-\echo -- customers, lines and prices
+-- Customers, lines and prices.
 INSERT INTO opportunity (name) VALUES ('nobody');
 :code
 INSERT INTO quote (name) VALUES ('nobody');
@@ -78,7 +79,9 @@ INSERT INTO opportunity_product (opportunity_id, product_id, manual_discount_per
 :code
 INSERT INTO opportunity_product (opportunity_id, product_id) VALUES (999, 1);
 :code
+\set VERBOSITY terse
 INSERT INTO opportunity_product (opportunity_id, product_id, product_description) VALUES (1, 1, 'both');
+\set VERBOSITY default
 :code
 INSERT INTO opportunity_product (opportunity_id, product_id, quantity) VALUES (1, 1, 2);
 UPDATE opportunity SET total_amount = 1 WHERE opportunity_id = 1;
@@ -89,47 +92,52 @@ UPDATE opportunity SET currency_code = 'EUR', price_list_id = NULL WHERE opportu
 :code
 DELETE FROM account WHERE account_id = 1;
 :code
-DELETE FROM product WHERE product_id = 1;
+DELETE FROM product WHERE product_id = 3;
 :code
 
-\echo -- quotes
+-- Quotes.
 INSERT INTO opportunity_product (opportunity_id, product_id) VALUES (2, 3);
-SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 2);
-SELECT * FROM sales_crm.activate_quote(quote_id => 1);
+SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 2) \gset unpriced_
+SELECT * FROM sales_crm.activate_quote(quote_id => :unpriced_quote_id);
 :code
-SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 1);
-SELECT * FROM sales_crm.revise_quote(quote_id => 2);
+SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 1) \gset
+SELECT * FROM sales_crm.revise_quote(quote_id => :quote_id);
 :code
-SELECT * FROM sales_crm.activate_quote(quote_id => 2);
-SELECT * FROM sales_crm.activate_quote(quote_id => 2);
+SELECT * FROM sales_crm.activate_quote(quote_id => :quote_id);
+SELECT * FROM sales_crm.activate_quote(quote_id => :quote_id);
 :code
-UPDATE quote SET freight_amount = 5 WHERE quote_id = 2;
+UPDATE quote SET freight_amount = 5 WHERE quote_id = :quote_id;
 :code
-UPDATE quote_product SET quantity = 5 WHERE quote_id = 2;
+UPDATE quote_product SET quantity = 5 WHERE quote_id = :quote_id;
 :code
-INSERT INTO quote_product (quote_id, product_id) VALUES (2, 1);
+INSERT INTO quote_product (quote_id, product_id) VALUES (:quote_id, 1);
 :code
-DELETE FROM quote_product WHERE quote_id = 2;
+DELETE FROM quote_product WHERE quote_id = :quote_id;
 :code
-UPDATE quote SET quote_number = 'QUO-1' WHERE quote_id = 1;
+DELETE FROM quote WHERE quote_id = :quote_id;
 :code
-INSERT INTO quote (account_id, quote_number) VALUES (1, 'QUO-01001');
+UPDATE quote SET quote_number = 'QUO-1' WHERE quote_id = :unpriced_quote_id;
+:code
+INSERT INTO quote (account_id, quote_number) SELECT 1, quote_number FROM quote WHERE quote_id = :quote_id;
 :code
 SELECT * FROM sales_crm.win_opportunity(opportunity_id => 1);
 :code
-INSERT INTO quote (account_id, effective_from, effective_to) VALUES (1, '2020-01-01', '2020-01-31');
-SELECT * FROM sales_crm.activate_quote(quote_id => 3);
-SELECT * FROM sales_crm.accept_quote(quote_id => 3);
+INSERT INTO quote (account_id, effective_from, effective_to) VALUES (1, '2020-01-01', '2020-01-31') RETURNING quote_id AS old_quote_id \gset
+SELECT * FROM sales_crm.activate_quote(quote_id => :old_quote_id);
+SELECT * FROM sales_crm.accept_quote(quote_id => :old_quote_id);
 :code
-SELECT * FROM sales_crm.create_order_from_quote(quote_id => 2);
+SELECT * FROM sales_crm.create_order_from_quote(quote_id => :quote_id);
 :code
-SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 1);
-SELECT * FROM sales_crm.accept_quote(quote_id => 2, close_other_quotes => false);
+SELECT * FROM sales_crm.create_quote_from_opportunity(opportunity_id => 1) \gset other_
+SELECT * FROM sales_crm.accept_quote(quote_id => :quote_id, close_other_quotes => false);
 :code
 
-\echo -- orders, invoices, payments
-SELECT * FROM sales_crm.accept_quote(quote_id => 2);
-SELECT * FROM sales_crm.create_order_from_quote(quote_id => 2);
+-- Orders, invoices, payments.
+SELECT * FROM sales_crm.accept_quote(quote_id => :quote_id);
+SELECT * FROM sales_crm.revise_quote(quote_id => :other_quote_id) \gset
+SELECT * FROM sales_crm.revise_quote(quote_id => :other_quote_id);
+:code
+SELECT * FROM sales_crm.create_order_from_quote(quote_id => :quote_id);
 :code
 SELECT * FROM sales_crm.win_opportunity(opportunity_id => 1);
 :code
@@ -157,7 +165,7 @@ DELETE FROM opportunity WHERE opportunity_id = 1;
 SELECT * FROM sales_crm.publish_product(product_id => 1);
 :code
 
-\echo -- the organization
+-- The organization.
 SET sales_crm.organization = 'public';
 SELECT * FROM sales_crm.reopen_lead(lead_id => 1);
 :code
@@ -195,4 +203,5 @@ SELECT * FROM sales_crm.verify();
 SELECT (SELECT count(*) FROM quote) AS quotes, (SELECT count(*) FROM sales_order) AS orders, (SELECT count(*) FROM invoice) AS invoices, (SELECT count(*) FROM payment) AS payments;
 SET client_min_messages = warning;
 DROP SCHEMA errors CASCADE;
+DROP OWNED BY regress_crm_reader;
 DROP ROLE regress_crm_reader;

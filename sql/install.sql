@@ -3,12 +3,14 @@ CREATE EXTENSION sales_crm;
 SELECT sales_crm.version();
 
 -- The calls; PUBLIC may execute none of them.
+\pset format unaligned
 SELECT proname AS call, pg_get_function_arguments(oid) AS arguments, pg_get_function_result(oid) AS result,
        CASE provolatile WHEN 's' THEN 'stable' WHEN 'v' THEN 'volatile' ELSE 'immutable' END AS volatility,
        has_function_privilege('public', oid, 'execute') AS public
   FROM pg_proc
  WHERE pronamespace = 'sales_crm'::regnamespace AND prorettype <> 'trigger'::regtype
  ORDER BY proname COLLATE "C";
+\pset format aligned
 
 -- The trigger functions, which an owner of an organization needs.
 SELECT proname AS trigger_function, has_function_privilege('public', oid, 'execute') AS public
@@ -53,6 +55,8 @@ SELECT value AS base_currency FROM second.organization_setting WHERE name = 'bas
 SELECT * FROM sales_crm.verify();
 SET sales_crm.organization = 'second';
 SELECT * FROM sales_crm.verify();
+
+-- One that was dropped is refused.
 SET client_min_messages = warning;
 DROP SCHEMA second CASCADE;
 SELECT * FROM sales_crm.verify();

@@ -13,7 +13,8 @@ COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organiza
 
 CREATE FUNCTION version() RETURNS text
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sales_crm_version';
-COMMENT ON FUNCTION version() IS 'The version of the installed library of sales_crm.';
+-- qualified: pg_catalog has a version() too, and comes first
+COMMENT ON FUNCTION sales_crm.version() IS 'The version of the installed library of sales_crm.';
 
 -- PUBLIC may execute trigger functions, which owners of organizations name, and nothing else.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sales_crm FROM PUBLIC;

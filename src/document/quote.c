@@ -146,17 +146,19 @@ document_revise_quote(PG_FUNCTION_ARGS)
 	CrmValue	args[] = {CRM_INT8(id), CRM_DATUM(core_today(org))};
 	int			n;
 	Quote	   *quotes = lock_quotes(org, &lock_revisions, args, &n);
-	Quote	   *quote = NULL;
+	Quote	   *quote;
+	int			at = n;
 	int32		revision = 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		revision = Max(revision, quotes[i].revision);
 		if (quotes[i].quote_id == id)
-			quote = &quotes[i];
+			at = i;
 	}
-	if (quote == NULL)
+	if (at == n)
 		core_refuse_unknown("quote", id);
+	quote = &quotes[at];
 	if (strcmp(quote->state, "closed") != 0)
 		lifecycle_require(org, &move, id, quote->state);
 	refuse_open_revision(quotes, n, quote);

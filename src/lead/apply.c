@@ -27,6 +27,7 @@ typedef struct Words
 	const char *account;
 	const char *contact;
 	const char *opportunity;
+	const char *primary;		/* the contact where it is new */
 	const char *if_account;		/* conditions of the three inserts */
 	const char *if_contact;
 	const char *if_opportunity;
@@ -35,7 +36,7 @@ typedef struct Words
 
 static const Words one = {
 	.from = "@lead s WHERE s.lead_id = $1",
-	.account = "$2", .contact = "$3", .opportunity = "$4",
+	.account = "$2", .contact = "$3", .opportunity = "$4", .primary = "$3",
 	.if_account = "", .if_contact = "", .if_opportunity = "", .is_new_account = "false"
 };
 static const Words many = {
@@ -43,6 +44,7 @@ static const Words many = {
 	"AS w(lead_id, account_id, contact_id, opportunity_id, new_account, new_contact, new_opportunity) "
 	"JOIN @lead s ON s.lead_id = w.lead_id WHERE true",
 	.account = "w.account_id", .contact = "w.contact_id", .opportunity = "w.opportunity_id",
+	.primary = "CASE WHEN w.new_contact THEN w.contact_id END",
 	.if_account = " AND w.new_account", .if_contact = " AND w.new_contact",
 	.if_opportunity = " AND w.new_opportunity", .is_new_account = "w.new_account"
 };
@@ -187,7 +189,7 @@ append_account(StringInfo text, CrmOrganization *org, const Words *words, int ma
 					 "WITH a AS (INSERT INTO @account (account_id, owner_id, originating_lead_id, primary_contact_id%s) "
 					 "SELECT %s, s.owner_id, s.lead_id, %s%s FROM %s%s) ",
 					 lifecycle_map_targets(org, "lead", "account"),
-					 words->account, makes & MAKES_CONTACT ? words->contact : "NULL::bigint",
+					 words->account, makes & MAKES_CONTACT ? words->primary : "NULL::bigint",
 					 lifecycle_map_sources(org, "lead", "account", NULL, 0),
 					 words->from, words->if_account);
 }
