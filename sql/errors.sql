@@ -92,7 +92,7 @@ UPDATE opportunity SET currency_code = 'EUR', price_list_id = NULL WHERE opportu
 :code
 DELETE FROM account WHERE account_id = 1;
 :code
-DELETE FROM product WHERE product_id = 3;
+DELETE FROM product WHERE product_id = 1;
 :code
 
 -- Quotes.

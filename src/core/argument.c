@@ -21,11 +21,15 @@ core_id_argument(FunctionCallInfo fcinfo, int n, const char *name)
 	return PG_GETARG_INT64(n);
 }
 
-/* core_optional_id returns a key, 0 when NULL. */
+/* core_optional_id returns a key, 0 when NULL; a 0 that is given is nobody's key. */
 int64
-core_optional_id(FunctionCallInfo fcinfo, int n)
+core_optional_id(FunctionCallInfo fcinfo, int n, const char *entity)
 {
-	return PG_ARGISNULL(n) ? 0 : PG_GETARG_INT64(n);
+	if (PG_ARGISNULL(n))
+		return 0;
+	if (PG_GETARG_INT64(n) == 0)
+		core_refuse_unknown(entity, 0);
+	return PG_GETARG_INT64(n);
 }
 
 /* core_text_argument returns a text that must be given. */

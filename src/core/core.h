@@ -170,7 +170,7 @@ extern void core_repair_organization(const char *name);
 
 /* ---- arguments (argument.c) ---- */
 extern int64 core_id_argument(FunctionCallInfo fcinfo, int n, const char *name);
-extern int64 core_optional_id(FunctionCallInfo fcinfo, int n);
+extern int64 core_optional_id(FunctionCallInfo fcinfo, int n, const char *entity);
 extern char *core_text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *core_optional_text(FunctionCallInfo fcinfo, int n);
 extern bool core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise);

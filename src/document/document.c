@@ -17,6 +17,7 @@ static void complete_invoice(CrmRow *row, CrmTicket *ticket);
 static void complete_quote_line(CrmRow *row, CrmTicket *ticket);
 static void complete_order_line(CrmRow *row, CrmTicket *ticket);
 static void complete_invoice_line(CrmRow *row, CrmTicket *ticket);
+static void keep_invoiced(CrmRow *row);
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
@@ -136,6 +137,7 @@ complete_quote_line(CrmRow *row, CrmTicket *ticket)
 static void
 complete_order_line(CrmRow *row, CrmTicket *ticket)
 {
+	keep_invoiced(row);
 	pricing_complete_line(row, ticket, &document_order.lines);
 }
 
@@ -143,6 +145,28 @@ static void
 complete_invoice_line(CrmRow *row, CrmTicket *ticket)
 {
 	pricing_complete_line(row, ticket, &document_invoice.lines);
+}
+
+/* keep_invoiced refuses less of an order line than is invoiced already. */
+static void
+keep_invoiced(CrmRow *row)
+{
+	Datum		invoiced;
+	int			side;
+
+	if (!row_changed(row, "quantity") || row_is_null(row, "quantity"))
+		return;
+	invoiced = row_datum(row, "quantity_invoiced");
+	side = money_compare(invoiced, money_zero());
+	if (side == 0 || money_compare(row_datum(row, "quantity"), invoiced) != -side)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
+			 errmsg("less would be ordered than is invoiced"),
+			 errdetail("Order line %lld: quantity %s, invoiced %s.", (long long) row_int8(row, "sales_order_product_id"),
+					   money_text(row_datum(row, "quantity")), money_text(invoiced)),
+			 errhint("Lower the invoice line or cancel the invoice first."),
+			 errtablecol(row->rel, row_column(row, "quantity") + 1)));
 }
 
 /* complete_document fills number, customer defaults, addresses, totals, money. */

@@ -26,7 +26,7 @@ CREATE FUNCTION close_quote(
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_close_quote';
 COMMENT ON FUNCTION close_quote(bigint, text, text) IS 'Closes an active quote (status_reason lost, canceled or revised) with a closing activity; returns its state. A draft is deleted instead. Errors: 22004, P0002, SC001 not active, SC003 reason. Rule: D§3.5.';
 
-CREATE FUNCTION revise_quote(quote_id bigint, OUT new_quote_id bigint)
+CREATE FUNCTION revise_quote(quote_id bigint, OUT quote_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_revise_quote';
 COMMENT ON FUNCTION revise_quote(bigint) IS 'Makes the next revision of an active or closed quote: a draft with the same number, the highest revision plus one, and all lines; an active one is closed as revised. Returns the new key. Errors: 22004, P0002, SC001 draft or won, SC011 another revision is open. Rule: D§3.5.';
 
@@ -65,7 +65,7 @@ COMMENT ON FUNCTION cancel_order(bigint, text) IS 'Cancels an active, submitted 
 
 CREATE FUNCTION create_invoice_from_order(sales_order_id bigint, OUT invoice_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_order';
-COMMENT ON FUNCTION create_invoice_from_order(bigint) IS 'Invoices what is not yet invoiced of an active or fulfilled order, with locked prices, and returns the key of the invoice. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, P0002, SC001 state, SC005 a line has no price, SC011 nothing left. Rule: D§3.6.';
+COMMENT ON FUNCTION create_invoice_from_order(bigint) IS 'Invoices what is not yet invoiced of an active, fulfilled or invoiced order, with locked prices, and returns the key of the invoice. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, P0002, SC001 state, SC005 a line has no price, SC011 nothing left. Rule: D§3.6.';
 
 CREATE FUNCTION lock_order_pricing(sales_order_id bigint, OUT is_price_locked boolean)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_lock_order';
@@ -98,8 +98,12 @@ COMMENT ON FUNCTION cancel_payment(bigint) IS 'Takes a payment back and returns 
 
 CREATE FUNCTION cancel_invoice(invoice_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_invoice';
-COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again; returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments. Rule: D§3.7.';
+COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again (one marked invoiced is fulfilled again); returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments. Rule: D§3.7.';
 
 CREATE FUNCTION count_invoiced() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_count_invoiced';
 COMMENT ON FUNCTION count_invoiced() IS 'Trigger, AFTER each statement on invoice_product with transition tables: keeps quantity_invoiced of the order lines, never more than ordered (SC010).';
+
+CREATE FUNCTION recount_invoice() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_recount_invoice';
+COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice count for quantity_invoiced of their order lines.';

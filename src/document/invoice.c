@@ -25,6 +25,7 @@ static Datum amount_to_pay(const Invoice *invoice, CrmValue wanted, int decimals
 static void refuse_amount(const Invoice *invoice, Datum amount);
 static void settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move);
 static void refuse_paid(const Invoice *invoice);
+static void recount(CrmOrganization *org, int64 invoice_id);
 static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
 
 static CrmStatement lock_one = {
@@ -61,7 +62,7 @@ static CrmStatement lines_of_order = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_order_of = {
-	.sql = "SELECT o.sales_order_id FROM @sales_order o JOIN @invoice v USING (sales_order_id) "
+	.sql = "SELECT o.sales_order_id, o.state FROM @sales_order o JOIN @invoice v USING (sales_order_id) "
 	"WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF o",
 	.argtypes = {INT8OID}
 };
@@ -91,6 +92,7 @@ static const CrmConversion invoice_from_opportunity = {
 PG_FUNCTION_INFO_V1(document_pay_invoice);
 PG_FUNCTION_INFO_V1(document_cancel_payment);
 PG_FUNCTION_INFO_V1(document_cancel_invoice);
+PG_FUNCTION_INFO_V1(document_recount_invoice);
 PG_FUNCTION_INFO_V1(document_quote_opportunity);
 PG_FUNCTION_INFO_V1(document_order_opportunity);
 PG_FUNCTION_INFO_V1(document_invoice_opportunity);
@@ -158,7 +160,10 @@ document_cancel_payment(PG_FUNCTION_ARGS)
 	return core_end_text(move.to);
 }
 
-/* document_cancel_invoice cancels an invoice without payments; its order can be invoiced again. */
+/*
+ * document_cancel_invoice cancels an invoice without payments; its order can
+ * be invoiced again, and is fulfilled if it was marked invoiced.
+ */
 Datum
 document_cancel_invoice(PG_FUNCTION_ARGS)
 {
@@ -169,11 +174,16 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	};
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id)};
+	CrmMove		back = {.entity = &document_order.entity, .made_by = "cancel_invoice", .to = "fulfilled"};
 	Invoice		invoice;
-	int64	   *ids;
-	uint64		n;
+	int64		order_id = 0;
+	char	   *order_state = NULL;
 
-	core_run(org, &lock_order_of, args);
+	if (core_run(org, &lock_order_of, args) > 0)
+	{
+		order_id = core_result_int8(0, 1);
+		order_state = core_result_text(0, 2);
+	}
 	invoice = lock_invoice(org, id);
 	lifecycle_require(org, &move, id, invoice.state);
 	core_run(org, &count_payments, args);
@@ -185,13 +195,40 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 				 errhint("Use cancel_payment() for each of them first."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	lifecycle_move(org, &move, id, invoice.state);
-	n = core_run(org, &lines_of_order, args);
-	ids = palloc(sizeof(int64) * (n + 1));
+	recount(org, id);
+	if (order_state && strcmp(order_state, "invoiced") == 0)
+		lifecycle_move(org, &back, order_id, order_state);
+	return core_end_text("canceled");
+}
+
+/*
+ * document_recount_invoice is the AFTER row trigger of an invoice that becomes
+ * one of another type: only those of type invoice bill their order lines.
+ */
+Datum
+document_recount_invoice(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	CrmRow	   *row = core_row(trigdata);
+
+	SPI_connect();
+	recount(row->org, row_int8(row, "invoice_id"));
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+/* recount counts anew what is invoiced of the order lines that an invoice bills. */
+static void
+recount(CrmOrganization *org, int64 invoice_id)
+{
+	CrmValue	args[] = {CRM_INT8(invoice_id)};
+	uint64		n = core_run(org, &lines_of_order, args);
+	int64	   *ids = palloc(sizeof(int64) * (n + 1));
+
 	for (uint64 i = 0; i < n; i++)
 		ids[i] = core_result_int8(i, 1);
 	if (n > 0)
 		document_recount(org, ids, n);
-	return core_end_text("canceled");
 }
 
 /* document_quote_opportunity makes a draft quote from a deal. */

@@ -34,8 +34,7 @@ static Order lock_order(CrmOrganization *org, int64 id);
 static void end_order(CrmOrganization *org, const Order *order, const CrmMove *move,
 					  const char *reason, CrmStatement *update);
 static int64 invoice_rest(CrmOrganization *org, const Order *order, const char *made_by);
-static void mark_invoiced(CrmOrganization *org, const Order *order, const char *from,
-						  const char *made_by);
+static void mark_invoiced(CrmOrganization *org, const Order *order, const char *made_by);
 static void refuse_invoice(const Order *order);
 static void visit_line(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static void add_line(LineList *list, TupleTableSlot *slot);
@@ -65,6 +64,12 @@ static CrmStatement insert_close = {
 };
 static CrmStatement find_live_invoice = {
 	.sql = "SELECT invoice_number FROM @invoice WHERE sales_order_id = $1 AND state <> 'canceled' LIMIT 1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_rest = {
+	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id = $1 AND ("
+	"NOT EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 AND v.state <> 'canceled') "
+	"OR EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = $1 AND l.quantity <> l.quantity_invoiced))",
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_order_lines = {
@@ -137,8 +142,7 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 	end_order(org, &order, &move, lifecycle_reason(org, &move), &fulfill);
 	if (wants_invoice)
 		invoice_id = invoice_rest(org, &order, "fulfill_order");
-	if (invoice_id != 0)
-		mark_invoiced(org, &order, "fulfilled", "fulfill_order");
+	mark_invoiced(org, &order, "fulfill_order");
 	SPI_finish();
 	if (invoice_id == 0)
 		PG_RETURN_NULL();
@@ -179,7 +183,7 @@ document_invoice_order(PG_FUNCTION_ARGS)
 	Order		order = lock_order(org, id);
 	int64		invoice_id;
 
-	if (strcmp(order.state, "active") != 0 && strcmp(order.state, "fulfilled") != 0)
+	if (strcmp(order.state, "submitted") == 0 || strcmp(order.state, "canceled") == 0)
 		refuse_invoice(&order);
 	document_require_prices(org, &document_order, id);
 	invoice_id = invoice_rest(org, &order, "create_invoice_from_order");
@@ -191,13 +195,14 @@ document_invoice_order(PG_FUNCTION_ARGS)
 				 errhint("Cancel an invoice of it first, or add lines."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "sales_order")));
 	if (strcmp(order.state, "fulfilled") == 0)
-		mark_invoiced(org, &order, "fulfilled", "create_invoice_from_order");
+		mark_invoiced(org, &order, "create_invoice_from_order");
 	return core_end_id(invoice_id);
 }
 
 /*
- * document_count_invoiced is the AFTER statement trigger of invoice lines: it
- * keeps quantity_invoiced of the order lines they came from.
+ * document_count_invoiced keeps quantity_invoiced of order lines: it is the
+ * AFTER statement trigger of invoice lines, and the AFTER row trigger of an
+ * invoice that becomes one of another type.
  */
 Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
@@ -383,14 +388,15 @@ invoice_rest(CrmOrganization *org, const Order *order, const char *made_by)
 	return document_convert(org, &conversion, order->id, 0, NULL, 0);
 }
 
-/* mark_invoiced moves a fulfilled order on, where the organization wants that. */
+/* mark_invoiced moves a fulfilled order on when all of it is invoiced, where the organization wants that. */
 static void
-mark_invoiced(CrmOrganization *org, const Order *order, const char *from, const char *made_by)
+mark_invoiced(CrmOrganization *org, const Order *order, const char *made_by)
 {
 	CrmMove		move = {.entity = &document_order.entity, .made_by = made_by, .to = "invoiced"};
+	CrmValue	args[] = {CRM_INT8(order->id)};
 
-	if (core_setting_is_on(org, "mark_order_invoiced"))
-		lifecycle_move(org, &move, order->id, from);
+	if (core_setting_is_on(org, "mark_order_invoiced") && core_run(org, &find_rest, args) == 0)
+		lifecycle_move(org, &move, order->id, "fulfilled");
 }
 
 static void

@@ -36,6 +36,7 @@ INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
     ('sales_order', 'submitted', 'fulfilled', 'fulfill_order'),
     ('sales_order', 'fulfilled', 'invoiced', 'fulfill_order'),
     ('sales_order', 'fulfilled', 'invoiced', 'create_invoice_from_order'),
+    ('sales_order', 'invoiced', 'fulfilled', 'cancel_invoice'),
     ('sales_order', 'active', 'canceled', 'cancel_order'),
     ('sales_order', 'submitted', 'canceled', 'cancel_order'),
     ('sales_order', 'fulfilled', 'canceled', 'cancel_order'),

@@ -44,6 +44,11 @@ typedef struct LeadPlan
 	bool		is_reported;	/* its row is in the result already */
 } LeadPlan;
 
+/* An upper room's say in a qualification: it refuses a campaign that is not there. */
+typedef void (*LeadCampaignHook) (CrmOrganization *org, int64 campaign_id);
+
+extern LeadCampaignHook lead_campaign_hook;
+
 /* ---- plan.c ---- */
 extern LeadPlan *lead_read_plans(CrmOrganization *org, const int64 *ids, int n,
 								 bool lock, int *found);

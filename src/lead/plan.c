@@ -41,6 +41,8 @@ static CrmStatement lock_opportunity = {
 	.argtypes = {INT8OID}
 };
 
+LeadCampaignHook lead_campaign_hook = NULL;
+
 /* lead_read_plans reads leads in key order, locked when they are to be changed. */
 LeadPlan *
 lead_read_plans(CrmOrganization *org, const int64 *ids, int n, bool lock, int *found)
@@ -70,6 +72,8 @@ lead_check_wish(CrmOrganization *org, const LeadWish *wish)
 	lifecycle_require_row(org, "account", "account_id", wish->account_id);
 	lifecycle_require_row(org, "contact", "contact_id", wish->contact_id);
 	lifecycle_require_row(org, "opportunity", "opportunity_id", wish->opportunity_id);
+	if (lead_campaign_hook)
+		lead_campaign_hook(org, wish->campaign_id);
 	if (wish->currency_code && catalog_find_currency(org, wish->currency_code) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

@@ -43,11 +43,11 @@ lead_qualify(PG_FUNCTION_ARGS)
 		.create_account = core_value_argument(fcinfo, 1),
 		.create_contact = core_value_argument(fcinfo, 2),
 		.create_opportunity = core_flag_argument(fcinfo, 3, true),
-		.account_id = core_optional_id(fcinfo, 4),
-		.contact_id = core_optional_id(fcinfo, 5),
-		.opportunity_id = core_optional_id(fcinfo, 6),
+		.account_id = core_optional_id(fcinfo, 4, "account"),
+		.contact_id = core_optional_id(fcinfo, 5, "contact"),
+		.opportunity_id = core_optional_id(fcinfo, 6, "opportunity"),
 		.currency_code = core_optional_text(fcinfo, 7),
-		.campaign_id = core_optional_id(fcinfo, 8),
+		.campaign_id = core_optional_id(fcinfo, 8, "campaign"),
 		.status_reason = core_optional_text(fcinfo, 9),
 		.made_by = "qualify_lead"
 	};

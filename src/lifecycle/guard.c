@@ -431,11 +431,12 @@ refuse_made_by_calls(CrmRow *row, const CrmEntity *entity)
 			 errtable(row->rel)));
 }
 
-/* name_row names a record for an error's detail: Quote QUO-01000 (7). */
+/* name_row names a record, as it is stored, for an error's detail: Quote 7 (QUO-01000). */
 static char *
 name_row(CrmRow *row, const CrmEntity *entity)
 {
-	char	   *title = entity->title ? row_text(row, entity->title) : NULL;
+	char	   *title = entity->title == NULL ? NULL
+		: ROW_IS_UPDATE(row) ? row_old_text(row, entity->title) : row_text(row, entity->title);
 	char	   *label = pstrdup(entity->label);
 
 	label[0] = pg_toupper((unsigned char) label[0]);

@@ -172,18 +172,23 @@ char *
 lifecycle_ways_out(CrmOrganization *org, const char *entity, const char *from)
 {
 	StringInfoData text;
+	const char *last = "";
 	ListCell   *cell;
 
 	initStringInfo(&text);
 	foreach(cell, rules_of(org, entity)->moves)
 	{
 		Move	   *move = lfirst(cell);
+		bool		is_update = strcmp(move->made_by, "update") == 0;
 
 		if (move->from == NULL || strcmp(move->from, from) != 0)
 			continue;
-		appendStringInfo(&text, "%s\"%s\" by %s%s", text.len > 0 ? ", " : "", move->to,
-						 strcmp(move->made_by, "update") == 0 ? "an update" : move->made_by,
-						 strcmp(move->made_by, "update") == 0 ? "" : "()");
+		if (strcmp(move->to, last) == 0)
+			appendStringInfoString(&text, " or ");
+		else
+			appendStringInfo(&text, "%s\"%s\" by ", text.len > 0 ? ", " : "", move->to);
+		appendStringInfo(&text, "%s%s", is_update ? "an update" : move->made_by, is_update ? "" : "()");
+		last = move->to;
 	}
 	return text.len > 0
 		? psprintf("From \"%s\" it may go to %s.", from, text.data)

@@ -61,7 +61,7 @@ opportunity_lose(PG_FUNCTION_ARGS)
 	CrmDealClose close = {
 		.made_by = "lose_opportunity", .to = "lost",
 		.reason = core_optional_text(fcinfo, 1),
-		.competitor_id = core_optional_id(fcinfo, 2),
+		.competitor_id = core_optional_id(fcinfo, 2, "competitor"),
 		.actual_revenue = core_value_argument(fcinfo, 3),
 		.actual_close_date = core_value_argument(fcinfo, 4),
 		.description = core_optional_text(fcinfo, 5)

@@ -19,7 +19,7 @@ CREATE FUNCTION lose_opportunity(
     close_open_quotes boolean DEFAULT false,
     OUT activity_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'opportunity_lose';
-COMMENT ON FUNCTION lose_opportunity(bigint, text, bigint, numeric, date, text, boolean) IS 'Closes an open opportunity as lost (status_reason canceled or out_sold) and returns the key of the closing activity. competitor_id: who won it; actual_revenue: default 0; actual_close_date: default today; close_open_quotes: close its draft and active quotes as canceled instead of refusing. Errors: 22004, P0002, SC001 not open, SC003 reason, SC004 open quotes, 23503 unknown competitor. Rule: D§3.3.';
+COMMENT ON FUNCTION lose_opportunity(bigint, text, bigint, numeric, date, text, boolean) IS 'Closes an open opportunity as lost (status_reason canceled or out_sold) and returns the key of the closing activity. competitor_id: who won it; actual_revenue: default 0; actual_close_date: default today; close_open_quotes: close its draft and active quotes as canceled instead of refusing. Errors: 22004, P0002, SC001 not open, SC003 reason, SC004 open quotes. Rule: D§3.3.';
 
 CREATE FUNCTION reopen_opportunity(opportunity_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'opportunity_reopen';

@@ -21,7 +21,7 @@ INSERT INTO tap.expected VALUES
 	('SELECT sales_crm.cancel_order(sales_order_id => %s)',
 		'canceled/no_money', 'canceled/no_money', 'canceled/no_money', 'SC011', 'SC001', 'SC001'),
 	('SELECT sales_crm.create_invoice_from_order(sales_order_id => %s)',
-		'active/new', 'SC001', 'fulfilled/complete', 'SC011', 'SC001', 'SC001'),
+		'active/new', 'SC001', 'fulfilled/complete', 'SC011', 'SC011', 'SC001'),
 	('SELECT sales_crm.lock_order_pricing(sales_order_id => %s)',
 		'active/new', 'SC002', 'SC002', 'SC002', 'SC002', 'SC002'),
 	('SELECT sales_crm.unlock_order_pricing(sales_order_id => %s)',

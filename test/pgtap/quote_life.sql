@@ -41,7 +41,7 @@ SELECT is(state, 'open', 'win_quote does not touch the opportunity') FROM opport
 
 -- Revising (T15).
 UPDATE quote SET description = 'first' WHERE quote_id = id('q');
-SELECT remember('r1', new_quote_id) FROM sales_crm.revise_quote(quote_id => id('q')) \gset
+SELECT remember('r1', quote_id) FROM sales_crm.revise_quote(quote_id => id('q')) \gset
 SELECT is((q.state, q.status_reason, q.closed_on)::text, format('(closed,revised,%s)', current_date), 'the old revision is closed as revised') FROM quote AS q WHERE quote_id = id('q');
 SELECT is((r.state, r.status_reason, r.revision_number, r.closed_on, r.description)::text, '(draft,in_progress,1,,first)', 'the new one is a draft, revision 1') FROM quote AS r WHERE quote_id = id('r1');
 SELECT is((r.quote_number, r.name, r.account_id, r.opportunity_id, r.price_list_id, r.owner_id, r.total_amount, r.bill_to_city),
@@ -56,11 +56,11 @@ SELECT is(total_amount, 270.0000, 'the draft can be edited') FROM quote WHERE qu
 SELECT refused('SELECT sales_crm.revise_quote(quote_id => id(''r1''))', 'SC001', 'a draft is not revised');
 SELECT count(*) FROM sales_crm.activate_quote(quote_id => id('r1')) \gset
 SELECT count(*) FROM sales_crm.close_quote(quote_id => id('r1')) \gset
-SELECT remember('r2', new_quote_id) FROM sales_crm.revise_quote(quote_id => id('q')) \gset
+SELECT remember('r2', quote_id) FROM sales_crm.revise_quote(quote_id => id('q')) \gset
 SELECT is((revision_number, total_amount)::text, '(2,280.0000)', 'an old closed revision gives the highest number plus one, with its own contents') FROM quote WHERE quote_id = id('r2');
 SELECT is((state, status_reason)::text, '(closed,revised)', 'and stays as it was') FROM quote WHERE quote_id = id('q');
 DELETE FROM quote WHERE quote_id = id('r2');
-SELECT remember('r2', new_quote_id) FROM sales_crm.revise_quote(quote_id => id('r1')) \gset
+SELECT remember('r2', quote_id) FROM sales_crm.revise_quote(quote_id => id('r1')) \gset
 SELECT is((revision_number, total_amount)::text, '(2,270.0000)', 'a deleted draft leaves its revision number free') FROM quote WHERE quote_id = id('r2');
 SELECT refused('SELECT sales_crm.revise_quote(quote_id => id(''won''))', 'SC001', 'a won quote is not revised');
 
@@ -145,7 +145,7 @@ SELECT is((SELECT count FROM sales_crm.expire_quotes()), 2::bigint, 'expire_quot
 SELECT is(state_of('quote', id('over')) || ' ' || state_of('quote', id('over draft')), 'closed/canceled closed/canceled', 'actives and drafts past their validity');
 SELECT is(state_of('quote', id('last day')) || ' ' || state_of('quote', id('no end')), 'active/in_progress active/in_progress', 'not the others');
 SELECT is((SELECT count FROM sales_crm.expire_quotes()), 0::bigint, 'a second run finds nothing');
-SELECT remember('r', new_quote_id) FROM sales_crm.revise_quote(quote_id => id('over')) \gset
+SELECT remember('r', quote_id) FROM sales_crm.revise_quote(quote_id => id('over')) \gset
 SELECT is((effective_from, effective_to)::text, format('(%s,%s)', current_date, current_date + 30), 'a revision of it is valid anew') FROM quote WHERE quote_id = id('r');
 
 -- create_order_from_quote.

@@ -68,9 +68,9 @@ INSERT INTO quote_product (quote_id, product_description, price_per_unit) VALUES
 INSERT INTO quote_product (quote_id, product_description, price_per_unit, line_kind) VALUES (:quote_id, 'Extra hose', 50, 'optional');
 UPDATE quote SET freight_amount = 3 WHERE quote_id = :quote_id;
 SELECT state FROM sales_crm.activate_quote(:quote_id);
-SELECT new_quote_id FROM sales_crm.revise_quote(:quote_id) \gset
-SELECT state FROM sales_crm.activate_quote(:new_quote_id);
-SELECT sales_order_id FROM sales_crm.accept_quote(:new_quote_id) \gset
+SELECT quote_id FROM sales_crm.revise_quote(:quote_id) \gset
+SELECT state FROM sales_crm.activate_quote(:quote_id);
+SELECT sales_order_id FROM sales_crm.accept_quote(:quote_id) \gset
 SELECT invoice_id FROM sales_crm.fulfill_order(:sales_order_id) \gset
 SELECT sales_order_id AS canceled_order_id FROM sales_crm.create_order_from_opportunity(107) \gset
 INSERT INTO sales_order_product (sales_order_id, product_description, price_per_unit) VALUES (:canceled_order_id, 'Mistake', 10);
