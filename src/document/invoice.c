@@ -191,7 +191,7 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
 				 errmsg("an invoice with payments cannot be canceled"),
-				 errdetail("Invoice %s has %lld payments.", invoice.number, (long long) core_result_int8(0, 1)),
+				 errdetail("Payments of invoice %s: %lld.", invoice.number, (long long) core_result_int8(0, 1)),
 				 errhint("Use cancel_payment() for each of them first."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	lifecycle_move(org, &move, id, invoice.state);
