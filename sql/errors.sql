@@ -134,7 +134,7 @@ SELECT * FROM sales_crm.accept_quote(quote_id => :quote_id, close_other_quotes =
 
 -- Orders, invoices, payments.
 SELECT * FROM sales_crm.accept_quote(quote_id => :quote_id);
-SELECT * FROM sales_crm.revise_quote(quote_id => :other_quote_id) \gset revised_ revised_
+SELECT * FROM sales_crm.revise_quote(quote_id => :other_quote_id) \gset revised_
 SELECT * FROM sales_crm.revise_quote(quote_id => :other_quote_id);
 :code
 SELECT * FROM sales_crm.create_order_from_quote(quote_id => :quote_id);

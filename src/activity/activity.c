@@ -24,8 +24,8 @@ static const CrmEntity party_entity = {
 static CrmStatement insert_closing = {
 	.sql = "INSERT INTO @activity (activity_id, activity_type, subject, description, "
 	"regarding_entity, regarding_id, actual_end_at, owner_id, state, status_reason) "
-	"VALUES ($1, $2, $3, $4, $5, $6, now(), $7, 'completed', 'completed')",
-	.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID}
+	"VALUES ($1, $2, $3, $4, $5, $6, $8, $7, 'completed', 'completed')",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID}
 };
 static CrmStatement delete_open = {
 	.sql = "DELETE FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 "
@@ -60,7 +60,8 @@ activity_close(CrmOrganization *org, const CrmClosing *closing)
 		CRM_INT8(id), core_text_value(closing->activity_type),
 		core_text_value(closing->subject), core_text_value(closing->description),
 		core_text_value(closing->entity), CRM_INT8(closing->record_id),
-		CRM_INT8(closing->owner_id)
+		CRM_INT8(closing->owner_id),
+		CRM_DATUM(TimestampTzGetDatum(closing->ended_at != 0 ? closing->ended_at : core_now()))
 	};
 
 	lifecycle_run(org, &ticket, &insert_closing, args);

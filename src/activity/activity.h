@@ -16,6 +16,7 @@ typedef struct CrmClosing
 	const char *subject;
 	const char *description;	/* or NULL */
 	int64		owner_id;
+	TimestampTz ended_at;		/* 0 = now */
 	const char *made_by;
 } CrmClosing;
 

@@ -12,22 +12,22 @@
 
 static Datum close_call(FunctionCallInfo fcinfo, CrmDealClose *close, bool close_open_quotes);
 static void write_closing(CrmOrganization *org, int64 activity_id, int64 opportunity_id,
-						  const CrmDealClose *close);
+						  const CrmDealClose *close, TimestampTz ended_at);
 
 static CrmStatement close_deal = {
 	.sql = "UPDATE @opportunity SET state = $2, status_reason = $3, forecast_category = $2, "
 	"actual_value = coalesce($4, CASE WHEN $2 = 'won' THEN coalesce(estimated_value, 0) ELSE 0 END), "
 	"actual_close_date = coalesce($5, $6) "
-	"WHERE opportunity_id = $1 RETURNING owner_id, name",
-	.argtypes = {INT8OID, TEXTOID, TEXTOID, NUMERICOID, DATEOID, DATEOID}
+	"WHERE opportunity_id = $1 RETURNING owner_id, name, "
+	"CASE WHEN $5 IS NULL THEN now() ELSE $5::timestamp AT TIME ZONE $7 END",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, NUMERICOID, DATEOID, DATEOID, TEXTOID}
 };
 static CrmStatement insert_close = {
 	.sql = "INSERT INTO @opportunity_close (opportunity_close_id, activity_id, opportunity_id, "
 	"opportunity_state, opportunity_status_reason, actual_revenue, competitor_id, actual_end_at) "
-	"SELECT $1, $2, o.opportunity_id, o.state, o.status_reason, o.actual_value, $4, "
-	"CASE WHEN $5::date IS NULL THEN now() ELSE $5::date::timestamp AT TIME ZONE $6 END "
+	"SELECT $1, $2, o.opportunity_id, o.state, o.status_reason, o.actual_value, $4, $5 "
 	"FROM @opportunity o WHERE o.opportunity_id = $3",
-	.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, DATEOID, TEXTOID}
+	.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID}
 };
 static CrmStatement reopen_deal = {
 	.sql = "UPDATE @opportunity SET state = 'open', status_reason = $2, actual_value = NULL, "
@@ -116,41 +116,43 @@ opportunity_close(CrmOrganization *org, int64 id, const char *from, const CrmDea
 		.reason = close->reason, .description = close->description
 	};
 	const char *reason = lifecycle_reason(org, &move);
+	const char *zone = core_setting(org, "time_zone");
 	CrmTicket	ticket = lifecycle_move_ticket(&move, &id, 1, from);
 	CrmValue	args[] = {
 		CRM_INT8(id), core_text_value(close->to), core_text_value(reason),
-		close->actual_revenue, close->actual_close_date, CRM_DATUM(core_today(org))
+		close->actual_revenue, close->actual_close_date, CRM_DATUM(core_today(org)),
+		core_text_value(zone && zone[0] ? zone : "UTC")
 	};
 	CrmClosing	closing = {
 		.activity_type = "opportunity_close", .entity = "opportunity", .record_id = id,
 		.description = close->description, .made_by = close->made_by
 	};
 	int64		activity_id;
+	bool		isnull;
 
 	if (lifecycle_run(org, &ticket, &close_deal, args) == 0)
 		core_refuse_unknown("opportunity", id);
 	closing.owner_id = core_result_int8(0, 1);
 	closing.subject = psprintf("Opportunity %s: %s", close->to, core_result_text(0, 2));
+	closing.ended_at = DatumGetTimestampTz(core_result(0, 3, &isnull));
 	activity_id = activity_close(org, &closing);
-	write_closing(org, activity_id, id, close);
+	write_closing(org, activity_id, id, close, closing.ended_at);
 	return activity_id;
 }
 
 /* write_closing stores what the closing activity is about. */
 static void
 write_closing(CrmOrganization *org, int64 activity_id, int64 opportunity_id,
-			  const CrmDealClose *close)
+			  const CrmDealClose *close, TimestampTz ended_at)
 {
 	int64		id = core_next_id(org, "opportunity_close", "opportunity_close_id");
-	const char *zone = core_setting(org, "time_zone");
 	CrmTicket	ticket = {
 		.kind = TICKET_BIRTH, .table = "opportunity_close", .ids = &id, .n = 1,
 		.made_by = close->made_by
 	};
 	CrmValue	args[] = {
 		CRM_INT8(id), CRM_INT8(activity_id), CRM_INT8(opportunity_id),
-		CRM_ID(close->competitor_id), close->actual_close_date,
-		core_text_value(zone && zone[0] ? zone : "UTC")
+		CRM_ID(close->competitor_id), CRM_DATUM(TimestampTzGetDatum(ended_at))
 	};
 
 	lifecycle_run(org, &ticket, &insert_close, args);

@@ -10,6 +10,7 @@
 
 #include "pricing/pricing.h"
 
+static void take_name(CrmRow *row, const CrmCustomer *customer);
 static void take_price_list(CrmRow *row, const CrmCustomer *customer);
 static void check_price_list(CrmRow *row);
 
@@ -78,8 +79,8 @@ pricing_take_defaults(CrmRow *row, bool has_price_list)
 	if (ROW_IS_INSERT(row) && (wants_list || wants_name || row_is_null(row, "currency_code")))
 		(void) pricing_read_customer(row->org, row_int8(row, "account_id"),
 									 row_int8(row, "contact_id"), &customer);
-	if (wants_name && customer.name)
-		row_set_text(row, "name", customer.name);
+	if (wants_name)
+		take_name(row, &customer);
 	if (ROW_IS_INSERT(row) && customer.payment_terms && row_has(row, "payment_terms") &&
 		row_is_null(row, "payment_terms"))
 		row_set_text(row, "payment_terms", customer.payment_terms);
@@ -93,6 +94,18 @@ pricing_take_defaults(CrmRow *row, bool has_price_list)
 		take_price_list(row, &customer);
 	if (has_price_list)
 		check_price_list(row);
+}
+
+/* take_name calls the row after its customer, by his key where he is not to be seen. */
+static void
+take_name(CrmRow *row, const CrmCustomer *customer)
+{
+	const char *key = row_is_null(row, "account_id") ? "contact_id" : "account_id";
+
+	if (customer->name)
+		row_set_text(row, "name", customer->name);
+	else if (ROW_IS_INSERT(row) && !row_is_null(row, key))
+		row_set_text(row, "name", psprintf("%s %lld", key, (long long) row_int8(row, key)));
 }
 
 /* take_price_list gives the row its customer's price list when the currencies agree. */

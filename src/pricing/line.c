@@ -27,6 +27,7 @@ enum
 	COL_UNIT_FITS,
 	COL_METHOD,
 	COL_AMOUNT,
+	COL_LIST_IS_ACTIVE,
 	COL_NEXT_NUMBER
 };
 
@@ -209,6 +210,8 @@ take_list_price(CrmRow *row)
 		amount = money_zero();
 	else if (method == NULL)
 		error = core_result_bool(0, COL_HAS_LIST) ? "product_not_in_price_list" : "missing_price_list";
+	else if (!core_result_bool(0, COL_LIST_IS_ACTIVE))
+		error = "inactive_price_list";
 	else if (strcmp(method, "currency_amount") != 0)
 		error = "invalid_pricing_method";
 	else if (isnull)
