@@ -59,9 +59,12 @@ include $(PGXS)
 
 $(OBJS): $(H_FILES) $(EXTENSION).control Makefile
 else
+ifdef AFTER_SETUP
+$(error $(PG_CONFIG) finds no PGXS: is postgresql-server-dev-15 installed?)
+endif
 all install installcheck:
 	@bash test/setup.sh build
-	@$(MAKE) --no-print-directory $@
+	@$(MAKE) --no-print-directory $@ AFTER_SETUP=1 PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
 clean:
 	rm -f $(OBJS) $(EXTENSION).so $(DATA_built)
 endif

@@ -38,9 +38,12 @@ static HTAB *key_sequences = NULL;
 
 static void forget_key_sequence(Datum arg, Oid relid);
 static void *load_series(CrmOrganization *org);
+static uint64 run_on_sequence(CrmRow *row, const char *format, const char *sequence);
 static Oid	series_sequence(CrmOrganization *org, const char *name);
 static Oid	relation_owner(Oid relid);
 static int64 next_gapless(CrmOrganization *org, const char *series);
+
+PG_FUNCTION_INFO_V1(core_settle_series);
 
 static const CrmConfig series_config = {
 	.tables = {"number_series"},
@@ -74,6 +77,42 @@ core_next_number(CrmOrganization *org, const char *name)
 	number = series->is_gapless ? next_gapless(org, name)
 		: nextval_internal(series->sequence, false);
 	return psprintf("%s%0*lld", series->prefix, series->width, (long long) number);
+}
+
+/*
+ * core_settle_series is the BEFORE row trigger of a series that becomes
+ * gapless or is so no longer: it counts on from the last number taken.
+ */
+Datum
+core_settle_series(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	CrmRow	   *row = core_row(trigdata);
+	char	   *name = row_text(row, "sequence_name");
+
+	if (!row_changed(row, "is_gapless") || row_is_null(row, "is_gapless") || row_is_null(row, "last_number") ||
+		!OidIsValid(series_sequence(row->org, name)))
+		return core_row_result(row);
+	SPI_connect();
+	if (!row_bool(row, "is_gapless"))
+		run_on_sequence(row, "SELECT pg_catalog.setval(%s, $1) FROM %s WHERE last_value <= $1", name);
+	else if (!row_changed(row, "last_number") &&
+			 run_on_sequence(row, "SELECT last_value, %s FROM %s WHERE is_called AND last_value > $1", name) > 0)
+		row_set_int8(row, "last_number", core_result_int8(0, 1));
+	SPI_finish();
+	return core_row_result(row);
+}
+
+/* run_on_sequence runs a statement on a series' sequence as the owner of both. */
+static uint64
+run_on_sequence(CrmRow *row, const char *format, const char *sequence)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "last_number"))};
+	char	   *name = psprintf("%s.%s", row->org->quoted, quote_identifier(sequence));
+
+	return core_run_as_owner(row->org, core_intern(psprintf(format, quote_literal_cstr(name), name), types),
+							 "number_series", args);
 }
 
 /* core_next_id returns the next key of a table, as its identity column would. */

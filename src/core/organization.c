@@ -16,6 +16,7 @@
 
 static HTAB *organizations = NULL;
 
+static bool has_our_tables(Oid nspoid);
 static CrmOrganization *organization_entry(Oid nspoid);
 static void remember_name(CrmOrganization *org, const char *name);
 static void refuse_organization(const char *name);
@@ -37,11 +38,18 @@ core_organization_named(const char *name)
 	if (!OidIsValid(nspoid))
 		refuse_organization(name);
 	org = organization_entry(nspoid);
-	if (!org->is_ours &&
-		!OidIsValid(get_relname_relid("schema_version", nspoid)))
+	if (!org->is_ours && !has_our_tables(nspoid))
 		refuse_organization(name);
 	org->is_ours = true;
 	return org;
+}
+
+/* has_our_tables tells an organization by two of its tables: others have a schema_version too. */
+static bool
+has_our_tables(Oid nspoid)
+{
+	return OidIsValid(get_relname_relid("schema_version", nspoid)) &&
+		OidIsValid(get_relname_relid("organization_setting", nspoid));
 }
 
 /* core_organization_of returns that of a trigger's table: its own schema. */

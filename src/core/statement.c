@@ -75,7 +75,8 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 /*
  * core_run_as_owner executes one statement as the owner of the table it
  * writes or reads, with a pinned search_path: for what the caller may not
- * touch himself. The caller's identity comes back with the next line.
+ * touch himself. The caller's identity comes back with the next line. The
+ * owner himself needs no such change.
  */
 uint64
 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
@@ -84,10 +85,13 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 	Oid			owner = table_owner(core_table(org, table));
 	Oid			user;
 	int			context;
-	int			nest = NewGUCNestLevel();
+	int			nest;
 	uint64		processed;
 
 	GetUserIdAndSecContext(&user, &context);
+	if (user == owner)
+		return core_run(org, statement, args);
+	nest = NewGUCNestLevel();
 	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION,

@@ -82,11 +82,12 @@ level_rank(const char *level)
 	return -1;
 }
 
-/* grant_level issues the grants of a level and of those below it. */
+/* grant_level issues the grants of a level and of those below it; impersonate needs none. */
 static void
 grant_level(CrmOrganization *org, const char *role, int rank)
 {
-	grant_schemas(org, quote_identifier(role));
+	if (rank >= 0)
+		grant_schemas(org, quote_identifier(role));
 	for (int i = 0; i <= rank; i++)
 	{
 		CrmValue	args[] = {core_text_value(levels[i])};

@@ -20,7 +20,7 @@ BEGIN
 	RETURN id;
 END $$;
 
-SELECT plan(92);
+SELECT plan(82);
 
 -- T14: won with nothing said.
 SELECT pg_temp.new_opportunity(5000) AS deal \gset
