@@ -111,6 +111,7 @@ typedef struct CrmRow
 	Relation	rel;
 	TupleDesc	desc;
 	CrmTable   *table;
+	MemoryContext context;		/* where its values live */
 	TriggerEvent event;
 	HeapTuple	tuple;			/* NEW, or OLD of a delete */
 	Datum	   *values;

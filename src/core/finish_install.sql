@@ -1,13 +1,13 @@
 -- The calls that work on an organization as a whole.
-CREATE FUNCTION create_organization(name text, base_currency text DEFAULT 'USD') RETURNS text
+CREATE FUNCTION create_organization(name text, base_currency text DEFAULT 'USD', OUT name text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_create_organization';
 COMMENT ON FUNCTION create_organization(text, text) IS 'Makes another organization: a schema of that name with all tables, views and seed rows, owned by the caller, who needs CREATE on the database; returns the name. base_currency: three capital letters. Work on it with SET sales_crm.organization. Errors: 22004, 3F000 bad name, 42P06 schema exists, 22023 currency code.';
 
-CREATE FUNCTION migrate(organization text) RETURNS integer
+CREATE FUNCTION migrate(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_migrate';
 COMMENT ON FUNCTION migrate(text) IS 'Raises an organization to the version of the installed extension and returns that version; may be called again at any time. Errors: 22004, 3F000 no organization, SC014 it is newer than the extension.';
 
-CREATE FUNCTION repair(organization text) RETURNS integer
+CREATE FUNCTION repair(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_repair';
 COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. Errors: 22004, 3F000 no organization.';
 

@@ -77,6 +77,7 @@ core_row(TriggerData *trigdata)
 	CrmRow	   *row = palloc0(sizeof(CrmRow));
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 
+	row->context = CurrentMemoryContext;
 	row->org = core_organization_of(trigdata->tg_relation);
 	row->rel = trigdata->tg_relation;
 	row->desc = desc;
@@ -217,14 +218,21 @@ row_set(CrmRow *row, const char *name, Datum value)
 	row_set_column(row, require_column(row, name), value);
 }
 
-/* row_set_column writes a column by position; a number takes the column's own scale. */
+/*
+ * row_set_column writes a column by position; a number takes the column's own
+ * scale. The value is copied to where the row lives: the caller's may be SPI's.
+ */
 void
 row_set_column(CrmRow *row, int column, Datum value)
 {
 	Form_pg_attribute attribute = TupleDescAttr(row->desc, column);
+	MemoryContext caller = MemoryContextSwitchTo(row->context);
 
 	if (attribute->atttypid == NUMERICOID && attribute->atttypmod >= 0)
 		value = DirectFunctionCall2(numeric, value, Int32GetDatum(attribute->atttypmod));
+	else
+		value = datumCopy(value, attribute->attbyval, attribute->attlen);
+	MemoryContextSwitchTo(caller);
 	row->values[column] = value;
 	row->nulls[column] = false;
 	row->is_changed = true;

@@ -15,7 +15,7 @@ INSERT INTO organization_setting (name, value, description) VALUES
 
 INSERT INTO error_code (error_code, name, description, hint) VALUES
     ('SC001', 'invalid_state_transition', 'The record is not in a state from which this call, or a plain change of its state, may move it.', 'Table state_transition lists the moves and the call that makes each.'),
-    ('SC002', 'record_is_read_only', 'The record is in a closed state: it, its lines and its links do not change.', 'Reopen, revise or cancel it with the calls for that; table editable_when_closed lists the columns that stay open.'),
+    ('SC002', 'record_is_read_only', 'The record is in a closed state: it and its lines do not change.', 'Reopen, revise or cancel it with the calls for that; table editable_when_closed lists the columns that stay open.'),
     ('SC003', 'invalid_status_reason', 'The status reason is unknown or belongs to another state.', 'Table status_reason lists the reasons of each state; add a row for your own.'),
     ('SC004', 'open_quotes_exist', 'The opportunity still has quotes in draft or active.', 'Close them, or let the call do it (close_open_quotes, close_other_quotes).'),
     ('SC005', 'pricing_incomplete', 'A line of the document has no price.', 'Column pricing_error of the lines says what is missing.'),

@@ -37,7 +37,7 @@ static Datum numeric_array(Datum *elements, int n);
 
 static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
-static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID};
+static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID};
 
 const CrmConversion document_revision = {
 	.source = "quote", .source_key = "quote_id",
@@ -224,7 +224,7 @@ copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_i
 	CrmValue	args[] = {
 		CRM_INT8(target_id), CRM_DATUM(core_int8_array(copy->source_ids, copy->n)),
 		CRM_DATUM(core_int8_array(copy->target_ids, copy->n)),
-		CRM_DATUM(numeric_array(copy->quantities, copy->n))
+		CRM_DATUM(numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit)
 	};
 
 	lifecycle_run(org, &ticket, statement, args);
@@ -244,7 +244,7 @@ build_lines(CrmOrganization *org, const void *argument)
 		{"quantity", "w.quantity", NULL},
 		{"line_kind", conversion->for_customer ? "CASE WHEN s.line_kind = 'note' THEN 'note' ELSE 'standard' END" : NULL, NULL},
 		{"tax_amount", psprintf("s.tax_amount * %s", share), NULL},
-		{"manual_discount_amount", psprintf("CASE WHEN h.discount_method = 'per_unit' THEN s.manual_discount_amount "
+		{"manual_discount_amount", psprintf("CASE WHEN $5 THEN s.manual_discount_amount "
 											"ELSE s.manual_discount_amount * %s END", share), NULL}
 	};
 	bool		has_copy_mark = strcmp(conversion->target->entity.name, "quote") != 0;
@@ -253,8 +253,7 @@ build_lines(CrmOrganization *org, const void *argument)
 	return psprintf("INSERT INTO @%1$s (%2$s, %3$s, pricing_error%4$s%5$s%6$s) "
 					"SELECT w.target_id, $1, s.pricing_error%7$s%8$s%9$s "
 					"FROM unnest($2, $3, $4) AS w(source_id, target_id, quantity) "
-					"JOIN @%10$s s ON s.%11$s = w.source_id JOIN @%12$s h ON h.%13$s = s.%13$s "
-					"ORDER BY s.line_number, w.target_id",
+					"JOIN @%10$s s ON s.%11$s = w.source_id",
 					lines->name, lines->key, conversion->target->entity.key,
 					has_source ? psprintf(", %s", conversion->source_line_key) : "",
 					has_copy_mark ? ", is_copied" : "",
@@ -263,8 +262,7 @@ build_lines(CrmOrganization *org, const void *argument)
 					has_copy_mark ? ", true" : "",
 					lifecycle_map_sources(org, conversion->source_lines, lines->name,
 										  overrides, lengthof(overrides)),
-					conversion->source_lines, conversion->source_line_key,
-					conversion->source, conversion->source_key);
+					conversion->source_lines, conversion->source_line_key);
 }
 
 static Datum

@@ -145,11 +145,18 @@ document_revise_quote(PG_FUNCTION_ARGS)
 	};
 	CrmValue	args[] = {CRM_INT8(id), CRM_DATUM(core_today(org))};
 	int			n;
-	Quote	   *quotes = lock_quotes(org, &lock_revisions, args, &n);
+	int			at;
+	Quote	   *quotes;
 	Quote	   *quote;
-	int			at = n;
 	int32		revision = 0;
 
+	if (core_run(org, &find_deal, args) == 0)
+		core_refuse_unknown("quote", id);
+	if (core_result_int8(0, 1) != 0)
+		(void) lifecycle_lock(org, &opportunity_entity, core_result_int8(0, 1));
+	core_run(org, &lock_revisions, args);	/* one made meanwhile shows in the next statement */
+	quotes = lock_quotes(org, &lock_revisions, args, &n);
+	at = n;
 	for (int i = 0; i < n; i++)
 	{
 		revision = Max(revision, quotes[i].revision);

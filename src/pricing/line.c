@@ -58,6 +58,7 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	if (ticket && ticket->kind == TICKET_WRITE)
 		return;
 	pricing_check_percent(row, "manual_discount_percentage");
+	pricing_check_not_negative(row, "manual_discount_amount");
 	if (ticket && ticket->context)
 		context = *(const CrmLineContext *) ticket->context;
 	else

@@ -41,7 +41,5 @@ CREATE TABLE template_line (
     CONSTRAINT template_line_product_check CHECK (CASE WHEN line_kind = 'note'
         THEN product_id IS NULL AND coalesce(product_description, description) IS NOT NULL
         ELSE num_nonnulls(product_id, product_description) = 1 END),
-    CONSTRAINT template_line_unit_check CHECK (unit_id IS NULL OR product_id IS NOT NULL),
-    CONSTRAINT template_line_manual_discount_percentage_check CHECK (manual_discount_percentage BETWEEN 0 AND 100),
-    CONSTRAINT template_line_manual_discount_amount_check CHECK (manual_discount_amount >= 0)
+    CONSTRAINT template_line_unit_check CHECK (unit_id IS NULL OR product_id IS NOT NULL)
 );

@@ -1,3 +1,3 @@
-CREATE FUNCTION grant_access(role text, level text) RETURNS text
+CREATE FUNCTION grant_access(role text, level text, OUT level text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'security_grant_access';
 COMMENT ON FUNCTION grant_access(text, text) IS 'Gives a database role an access level on the current organization and returns the level: read (see everything, BI), sell (read, and work on leads, deals and documents through tables and calls), admin (sell, and the catalogue and configuration), impersonate (sales_crm.user_id is honoured). Call it as owner of the organization with grant option on the functions, usually a superuser. Errors: 42704 unknown role, 22023 unknown level.';

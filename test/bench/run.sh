@@ -42,7 +42,7 @@ start_cluster() {
 		ALTER SYSTEM SET max_wal_size = '20GB';
 		ALTER SYSTEM SET jit = off;
 	SQL
-	(cd "$CLUSTER" && as_server pg_ctl -D data -l server.log -w -s -m fast restart)
+	(cd "$CLUSTER" && as_server "$PGBIN/pg_ctl" -D data -l server.log -w -s -m fast restart)
 	createdb bench
 	cp -r "$baseline" "$CLUSTER/baseline"
 	chmod -R u+w "$CLUSTER/baseline"
@@ -56,7 +56,10 @@ load() {
 	ask "ALTER DATABASE bench SET search_path = bb"	# as its functions want it; ours do not mind
 	say "our side: the same number"
 	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
-	for ((i = 1; i <= preload; i += 500)); do ask "CALL bench.cycles($i, 500)"; done
+	for ((i = 1; i <= preload; i += 2000)); do
+		ask "CALL bench.cycles($i, least(2000, $preload))"
+		ask "ANALYZE"	# what autovacuum would do
+	done
 	ask "VACUUM ANALYZE"
 	ask "CHECKPOINT"
 }
@@ -86,6 +89,9 @@ pgbench_part() {
 	ask "INSERT INTO bench.result VALUES ('$part', '$variant', $each * $clients, 1000000 / $tps, ('$after'::pg_lsn - '$before'::pg_lsn) / ($each * $clients))"
 }
 
+# measure <part> <variant> <operations> <statement>: in a session of its own.
+measure() { run -o /dev/null -c "SELECT bench.start()" -c "$4" -c "SELECT bench.stop('$1', '$2', $3)"; }
+
 new_leads() { # of a variant, on its side
 	case $1 in
 	qualify_lead | qualify_leads) ask "SELECT bench.new_leads($2)" ;;
@@ -100,8 +106,7 @@ qualify_in_one_statement() {
 	qualify_lead) call=sales_crm.qualify_lead ;;
 	*) call=bb.$1 ;;
 	esac
-	ask "SELECT bench.measure('qualify, one statement', '$1', $leads,
-		'SELECT count(*) FROM generate_series($first, $first + $leads - 1) AS l (id), LATERAL $call(l.id) AS q')" >/dev/null
+	measure 'qualify, one statement' "$1" $leads "SELECT count(*) FROM generate_series($first, $first + $leads - 1) AS l (id), LATERAL $call(l.id) AS q"
 }
 
 qualify_by_clients() {
@@ -121,7 +126,7 @@ qualify_as_set() {
 	qualify_leads) statement="SELECT count(*) FROM sales_crm.qualify_leads((SELECT array_agg(id) FROM generate_series($first, $first + $leads - 1) AS l (id)))" ;;
 	*) statement="SELECT bench.qualify_set($first, $leads)" ;;
 	esac
-	ask "SELECT bench.measure('qualify as a set', '$1', $leads, '$statement')" >/dev/null
+	measure 'qualify as a set' "$1" $leads "$statement"
 }
 
 cycle_number=1000000
@@ -141,7 +146,7 @@ cycle_in_one_session() {
 	'a call a step') procedure=bench.cycles ;;
 	*) procedure=bench.cycles_bare ;;
 	esac
-	ask "SELECT bench.measure('whole cycle, one session', '$1', $sales, 'CALL $procedure($cycle_number, $sales)')" >/dev/null
+	measure 'whole cycle, one session' "$1" $sales "CALL $procedure($cycle_number, $sales)"
 	cycle_number=$((cycle_number + 500000))
 }
 
@@ -158,7 +163,7 @@ copy_leads() {
 	bb.lead) columns="company_name, first_name, last_name, email, phone, owner_id, est_value" ;;
 	*) columns="company_name, first_name, last_name, email, business_phone, owner_id, estimated_value" ;;
 	esac
-	ask "SELECT bench.measure('COPY of leads', '$1', $copied, 'COPY $1 ($columns) FROM ''$CLUSTER/${1%.lead}.copy''')" >/dev/null
+	measure 'COPY of leads' "$1" $copied "COPY $1 ($columns) FROM '$CLUSTER/${1%.lead}.copy'"
 }
 
 invoice_by_clients() {

@@ -74,7 +74,7 @@ CREATE FUNCTION pg_temp.rewrite(entity text, column_name text, to_other boolean)
 	WHERE c.table_schema = 'crm' AND c.table_name = $1 AND c.column_name = $2 AND s.entity = $1
 $$;
 
-SELECT plan(549);
+SELECT plan(552);
 
 -- Births.
 SELECT is(pg_temp.refusal(format(statement, first, 'A')), NULL, 'a new ' || entity || ' may say that it is ' || first) FROM birth;
@@ -239,6 +239,23 @@ SELECT is(pg_temp.sneaked(place, replace(attempt, 'OTHER', :'other_id')), code, 
 SELECT results_eq(format('SELECT DISTINCT state FROM crm.lead WHERE lead_id IN (%s, %s)', :other_id, :worked_id), $$VALUES ('open')$$, 'none of them moved a lead');
 SELECT is(pg_temp.sneaked('zz_sneak AFTER UPDATE ON crm.lead FOR EACH ROW WHEN (NEW.state = ''qualified'')', format('SELECT sales_crm.disqualify_lead(lead_id => %s)', :other_id)), NULL, 'a trigger may make a call of its own on another record');
 SELECT is((SELECT state FROM crm.lead WHERE lead_id = :other_id), 'disqualified', 'and that call works');
+-- A trigger that takes the call's move for itself and drops the row of the call.
+SELECT pg_temp.new_lead() AS kept_id, pg_temp.new_lead() AS robbed_id \gset
+CREATE FUNCTION pg_temp.rob() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE crm.lead SET state = ''qualified'', subject = ''robbed'' WHERE lead_id = %s', TG_ARGV[0]);
+	RETURN NULL;
+END $$;
+CREATE FUNCTION pg_temp.robbed(victim bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE OR REPLACE TRIGGER aa_rob BEFORE UPDATE ON crm.lead FOR EACH ROW WHEN (NEW.state = ''qualified'' AND pg_trigger_depth() = 0) EXECUTE FUNCTION pg_temp.rob(%L)', victim);
+END $$;
+SELECT pg_temp.robbed(:kept_id) AS set_up \gset
+SELECT is(pg_temp.refusal(format('SELECT sales_crm.qualify_lead(lead_id => %s)', :kept_id)), 'P0002', 'the call misses its row and fails');
+SELECT pg_temp.robbed(:robbed_id) AS set_up \gset
+SELECT isnt(pg_temp.outcome(format('SELECT string_agg(error_code, '' '') FROM sales_crm.qualify_leads(lead_ids => ARRAY[%s, %s])', :kept_id, :robbed_id)), NULL, 'also when it takes that of another lead of the list');
+DROP TRIGGER aa_rob ON crm.lead;
+SELECT is_empty('SELECT FROM crm.lead WHERE subject = ''robbed''', 'and nothing of it stays');
 -- A ticket does not outlive a call that failed.
 SELECT pg_temp.new_lead() AS failed_id \gset
 CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no'' USING ERRCODE = ''P7777''; END';

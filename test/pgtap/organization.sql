@@ -169,7 +169,7 @@ SELECT is(sales_crm.migrate(organization => 'crm'), 1, 'and may be called again'
 CREATE TEMP TABLE whole AS SELECT * FROM pg_temp.inventory('crm');
 DROP TRIGGER t10_guard ON crm.lead;
 DROP TRIGGER t40_roll_up_insert ON crm.quote_product;
-DROP VIEW IF EXISTS crm.bi_fact_invoice;
+DROP VIEW crm.bi_fact_invoice CASCADE;
 SELECT is(sales_crm.repair(organization => 'crm'), 1, 'repair returns the version');
 SELECT bag_eq('SELECT * FROM pg_temp.inventory(''crm'')', 'SELECT * FROM whole', 'what was missing is there again');
 SELECT is(pg_temp.refusal('INSERT INTO crm.lead (last_name, state) VALUES (''Lee'', ''qualified'')'), 'SC001', 'and at work');

@@ -7,18 +7,16 @@ CREATE TABLE bench.result (
     wal_bytes numeric NOT NULL    -- for one operation
 );
 
--- Runs a statement that does a number of operations, and keeps what one of them cost.
-CREATE FUNCTION bench.measure(part text, variant text, operations bigint, statement text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-	started timestamptz;
-	position pg_lsn;
-BEGIN
-	position := pg_current_wal_insert_lsn();
-	started := clock_timestamp();
-	EXECUTE statement;
+-- Time and WAL between start and stop, kept for one operation.
+CREATE FUNCTION bench.start() RETURNS text LANGUAGE sql AS $$
+	SELECT set_config('bench.position', pg_current_wal_insert_lsn()::text, false);
+	SELECT set_config('bench.started', clock_timestamp()::text, false)
+$$;
+CREATE FUNCTION bench.stop(part text, variant text, operations bigint) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO bench.result VALUES (part, variant, operations,
-		extract(epoch FROM clock_timestamp() - started) * 1e6 / operations, (pg_current_wal_insert_lsn() - position) / operations);
-END $$;
+		extract(epoch FROM clock_timestamp() - current_setting('bench.started')::timestamptz) * 1e6 / operations,
+		(pg_current_wal_insert_lsn() - current_setting('bench.position')::pg_lsn) / operations)
+$$;
 
 CREATE SEQUENCE bench.bare_number;
 CREATE SEQUENCE bench.number;
