@@ -3,7 +3,7 @@
 # The variants of a part take turns for ROUNDS rounds; what counts is the ratio of the medians.
 #   ROUNDS=5      rounds of each part
 #   PARTS="qualify set cycle copy invoice"      some parts only
-#   QUICK=1       small amounts, to see that it runs
+#   QUICK=1       small amounts, to see that it runs; its figures say little
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 baseline=../shared/bench/baseline
@@ -21,6 +21,7 @@ else
 	preload=20000 leads=4000 sales=400 copied=100000 invoices=4000
 fi
 clients=4
+together=
 here=test/bench
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
@@ -56,6 +57,8 @@ load() {
 	ask "ALTER DATABASE bench SET search_path = bb"	# as its functions want it; ours do not mind
 	say "our side: the same number"
 	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
+	# The same procedures once more without their commits: cycles_together, a single transaction.
+	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" | run >/dev/null
 	for ((i = 1; i <= preload; i += 2000)); do
 		ask "CALL bench.cycles($i, least(2000, $preload))"
 		ask "ANALYZE"	# what autovacuum would do
@@ -141,14 +144,18 @@ cycle_by_clients() {
 }
 
 cycle_in_one_session() {
-	local procedure
+	local procedure form=session
+	[ -z "$together" ] || form=transaction
 	case $1 in
 	'a call a step') procedure=bench.cycles ;;
 	*) procedure=bench.cycles_bare ;;
 	esac
-	measure 'whole cycle, one session' "$1" $sales "CALL $procedure($cycle_number, $sales)"
+	measure "whole cycle, one $form" "$1" $sales "CALL $procedure${together:+_together}($cycle_number, $sales)"
 	cycle_number=$((cycle_number + 500000))
 }
+
+# All the sales of a round in a single transaction: the bare side saves its commits.
+cycle_in_one_transaction() { together=1 cycle_in_one_session "$1"; }
 
 # Both files are written by the server and hold the same leads; only the owners' keys differ.
 make_files() {
@@ -187,6 +194,7 @@ if wanted set; then rounds qualify_as_set 'set of statements' qualify_leads; fi
 if wanted cycle; then
 	rounds cycle_by_clients cycle_fnsteps 'a call a step'
 	rounds cycle_in_one_session cycle_fnsteps 'a call a step'
+	rounds cycle_in_one_transaction cycle_fnsteps 'a call a step'
 fi
 if wanted invoice; then rounds invoice_by_clients 'bare sequence' 'bare counter row' 'with gaps' gapless; fi
 if wanted copy; then

@@ -1,7 +1,7 @@
 -- The life of an invoice: due, paid at once or in parts, payments taken back, canceled; credit notes (D§3.7).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(58);
 
 CREATE FUNCTION tap.money_of(wanted bigint) RETURNS text LANGUAGE sql AS
 	'SELECT format(''%s/%s paid %s open %s'', state, status_reason, amount_paid, balance_amount) FROM invoice WHERE invoice_id = wanted';

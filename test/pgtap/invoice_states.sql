@@ -1,7 +1,7 @@
 -- Every state of an invoice against every call and every way to write it: the state it reaches, or the refusal (D§2.1, D§3.7).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(158);
 
 -- An invoice of 250; partial: 100 of it is paid.
 SELECT count(invoice_in(s)) FROM unnest('{active,partial,paid,canceled}'::text[]) AS s \gset

@@ -1,7 +1,7 @@
 -- Document numbers: series, formats, numbers given by hand, gaps and none (D§8.2).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(37);
 
 CREATE FUNCTION tap.next_of(entity text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE made text;
@@ -72,10 +72,10 @@ SELECT is(digits(invoice_number), :first + 24, 'a call takes the next') FROM inv
 UPDATE number_series SET is_gapless = false WHERE series = 'invoice';
 SELECT is(digits(next_of('invoice')), :first + 25, 'back to its sequence it counts on');
 SELECT is(digits(next_of('invoice')), :first + 26, 'and on');
-UPDATE number_series SET is_gapless = true, last_number = 77776 WHERE series = 'invoice';
-SELECT is(next_of('invoice'), 'INV-77777', 'a last number given counts');
+UPDATE number_series SET is_gapless = true, last_number = :first + 1000 WHERE series = 'invoice';
+SELECT is(digits(next_of('invoice')), :first + 1001, 'a last number given counts');
 UPDATE number_series SET is_gapless = false WHERE series = 'invoice';
-SELECT is(next_of('invoice'), 'INV-77778', 'also for the sequence later');
+SELECT is(digits(next_of('invoice')), :first + 1002, 'also for the sequence later');
 
 -- A series that is not there.
 UPDATE number_series SET sequence_name = 'no_such_seq' WHERE series = 'order';

@@ -1,7 +1,7 @@
 -- The life of an order: submitted, fulfilled, invoiced in parts, canceled, and its prices locked and unlocked (D§3.6, D§3.8).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(84);
 
 -- An order typed in.
 SELECT remember('o', new_document('sales_order')) \gset

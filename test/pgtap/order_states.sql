@@ -1,7 +1,7 @@
 -- Every state of an order against every call and every way to write it: the state it reaches, or the refusal (D§2.1, D§3.6).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(213);
 
 -- billed: fulfilled with its invoice; invoiced: the same under the setting mark_order_invoiced.
 SELECT count(order_in(s)) FROM unnest('{active,submitted,fulfilled,billed,invoiced,canceled}'::text[]) AS s \gset

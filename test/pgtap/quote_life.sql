@@ -1,7 +1,7 @@
 -- The life of a quote: offered, closed, revised, accepted, expired, and made from an opportunity (D§3.4, D§3.5, D§11 T15).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(95);
 
 -- A new quote.
 SELECT remember('q', new_document('quote', new_deal('deal'))) \gset

@@ -1,7 +1,7 @@
 -- Every state of a quote against every call and every way to write it: the state it reaches, or the refusal (D§2.1, D§3.5).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT no_plan();
+SELECT plan(263);
 
 SELECT count(quote_in(s)) FROM unnest('{draft,active,won,ordered,lost,canceled,revised}'::text[]) AS s \gset
 

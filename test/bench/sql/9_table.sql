@@ -4,7 +4,7 @@ INSERT INTO target VALUES
 (1, 'qualify, one statement', 'qualify_lead', 'qualify_fn', 1.6), (2, 'qualify, one statement', 'qualify_lead', 'qualify_hand', 1),
 (3, 'qualify, 4 clients', 'qualify_lead', 'qualify_fn', 1.6), (4, 'qualify, 4 clients', 'qualify_lead', 'qualify_hand', 1),
 (5, 'qualify as a set', 'qualify_leads', 'set of statements', 1.8),
-(6, 'whole cycle, 4 clients', 'a call a step', 'cycle_fnsteps', 2), (7, 'whole cycle, one session', 'a call a step', 'cycle_fnsteps', 2),
+(6, 'whole cycle, 4 clients', 'a call a step', 'cycle_fnsteps', 2), (7, 'whole cycle, one session', 'a call a step', 'cycle_fnsteps', 2), (7, 'whole cycle, one transaction', 'a call a step', 'cycle_fnsteps', 2),
 (8, 'COPY of leads', 'crm.lead', 'bb.lead', 2),
 (9, 'invoices, 4 clients', 'gapless', 'with gaps', NULL), (10, 'invoices, 4 clients', 'with gaps', 'bare sequence', NULL),
 (11, 'invoices, 4 clients', 'gapless', 'bare counter row', NULL), (12, 'invoices, 4 clients', 'bare counter row', 'bare sequence', NULL);
