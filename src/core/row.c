@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -23,20 +24,28 @@ typedef struct ColumnEntry
 	int			position;		/* from 0 */
 } ColumnEntry;
 
+#define COLUMN_HINTS 256
+
 struct CrmTable
 {
 	Oid			relid;			/* hash key, must be first */
 	bool		is_valid;
 	HTAB	   *columns;
+	ColumnEntry *hints[COLUMN_HINTS];	/* by the address of the name asked for */
 };
 
 static HTAB *tables = NULL;
 
 static CrmTable *table_entry(Relation rel);
+static int	find_column(CrmTable *table, const char *name);
 static void fill_table(CrmTable *table, TupleDesc desc);
 static void invalidate_tables(Datum arg, Oid relid);
 static void refuse_null(const CrmRow *row, const char *name);
 static int	require_column(const CrmRow *row, const char *name);
+static int	typed_column(const CrmRow *row, const char *name, Oid type);
+static bool is_of_type(Form_pg_attribute attribute, Oid type);
+static void refuse_missing(Relation rel, const char *name) pg_attribute_noreturn();
+static void refuse_type(Relation rel, int column, Oid type) pg_attribute_noreturn();
 
 /* core_trigger checks how a trigger function was called and returns its data. */
 TriggerData *
@@ -116,18 +125,39 @@ core_row_result(CrmRow *row)
 int
 row_column(const CrmRow *row, const char *name)
 {
-	ColumnEntry *entry = hash_search(row->table->columns, name, HASH_FIND, NULL);
-
-	return entry ? entry->position : -1;
+	return find_column(row->table, name);
 }
 
-/* core_column returns the position of a table's column, or -1. */
-int
-core_column(Relation rel, const char *name)
+/* core_attribute returns the number (from 1) of a table's column, which must be there and of that type. */
+AttrNumber
+core_attribute(Relation rel, const char *name, Oid type)
 {
-	ColumnEntry *entry = hash_search(table_entry(rel)->columns, name, HASH_FIND, NULL);
+	int			column = find_column(table_entry(rel), name);
 
-	return entry ? entry->position : -1;
+	if (column < 0)
+		refuse_missing(rel, name);
+	if (!is_of_type(TupleDescAttr(RelationGetDescr(rel), column), type))
+		refuse_type(rel, column, type);
+	return column + 1;
+}
+
+/*
+ * find_column looks a name up. Nearly all names are literals, so that the
+ * address leads to the answer of the last time; the name itself decides.
+ */
+static int
+find_column(CrmTable *table, const char *name)
+{
+	ColumnEntry **hint = &table->hints[((uintptr_t) name ^ ((uintptr_t) name >> 8)) % COLUMN_HINTS];
+	ColumnEntry *entry = *hint;
+
+	if (entry && strcmp(entry->name, name) == 0)
+		return entry->position;
+	entry = hash_search(table->columns, name, HASH_FIND, NULL);
+	if (entry == NULL)
+		return -1;
+	*hint = entry;
+	return entry->position;
 }
 
 bool
@@ -149,7 +179,7 @@ row_is_null(const CrmRow *row, const char *name)
 int64
 row_int8(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, INT8OID);
 
 	return column < 0 || row->nulls[column] ? 0 : DatumGetInt64(row->values[column]);
 }
@@ -158,7 +188,7 @@ row_int8(const CrmRow *row, const char *name)
 char *
 row_text(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, TEXTOID);
 
 	return column < 0 || row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
 }
@@ -166,17 +196,25 @@ row_text(const CrmRow *row, const char *name)
 bool
 row_bool(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, BOOLOID);
 
 	return column >= 0 && !row->nulls[column] && DatumGetBool(row->values[column]);
 }
 
-/* row_datum returns a column that must not be NULL. */
+/* row_datum returns a number that must not be NULL. */
 Datum
 row_datum(const CrmRow *row, const char *name)
 {
+	return row_datum_as(row, name, NUMERICOID);
+}
+
+/* row_datum_as returns a column of a type, which must not be NULL. */
+Datum
+row_datum_as(const CrmRow *row, const char *name, Oid type)
+{
 	int			column = require_column(row, name);
 
+	(void) typed_column(row, name, type);
 	if (row->nulls[column])
 		refuse_null(row, name);
 	return row->values[column];
@@ -185,7 +223,7 @@ row_datum(const CrmRow *row, const char *name)
 char *
 row_old_text(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, TEXTOID);
 
 	return column < 0 || row->old_nulls[column] ? NULL : TextDatumGetCString(row->old_values[column]);
 }
@@ -193,7 +231,7 @@ row_old_text(const CrmRow *row, const char *name)
 int64
 row_old_int8(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, INT8OID);
 
 	return column < 0 || row->old_nulls[column] ? 0 : DatumGetInt64(row->old_values[column]);
 }
@@ -201,21 +239,26 @@ row_old_int8(const CrmRow *row, const char *name)
 bool
 row_old_bool(const CrmRow *row, const char *name)
 {
-	int			column = row_column(row, name);
+	int			column = typed_column(row, name, BOOLOID);
 
 	return column >= 0 && !row->old_nulls[column] && DatumGetBool(row->old_values[column]);
 }
 
-Datum
-row_old_datum(const CrmRow *row, const char *name)
-{
-	return row->old_values[require_column(row, name)];
-}
-
+/* row_set writes a number. */
 void
 row_set(CrmRow *row, const char *name, Datum value)
 {
-	row_set_column(row, require_column(row, name), value);
+	row_set_as(row, name, NUMERICOID, value);
+}
+
+/* row_set_as writes a column of a type. */
+void
+row_set_as(CrmRow *row, const char *name, Oid type, Datum value)
+{
+	int			column = require_column(row, name);
+
+	(void) typed_column(row, name, type);
+	row_set_column(row, column, value);
 }
 
 /*
@@ -253,13 +296,13 @@ row_set_text(CrmRow *row, const char *name, const char *text)
 	if (text == NULL)
 		row_set_null(row, name);
 	else
-		row_set(row, name, CStringGetTextDatum(text));
+		row_set_as(row, name, TEXTOID, CStringGetTextDatum(text));
 }
 
 void
 row_set_int8(CrmRow *row, const char *name, int64 value)
 {
-	row_set(row, name, Int64GetDatum(value));
+	row_set_as(row, name, INT8OID, Int64GetDatum(value));
 }
 
 /* row_keep_old puts the stored value of a column back. */
@@ -309,12 +352,54 @@ require_column(const CrmRow *row, const char *name)
 	int			column = row_column(row, name);
 
 	if (column < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("table \"%s\" has lost its column \"%s\"",
-						RelationGetRelationName(row->rel), name),
-				 errhint("Add the column again; sales_crm needs it.")));
+		refuse_missing(row->rel, name);
 	return column;
+}
+
+static void
+refuse_missing(Relation rel, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("table \"%s\" has lost its column \"%s\"", RelationGetRelationName(rel), name),
+			 errhint("Add the column again; sales_crm needs it.")));
+}
+
+/*
+ * typed_column returns the position of a column, or -1, and refuses one of
+ * another type: anybody may hang our triggers on a table of his own.
+ */
+static int
+typed_column(const CrmRow *row, const char *name, Oid type)
+{
+	int			column = row_column(row, name);
+
+	if (column >= 0 && !is_of_type(TupleDescAttr(row->desc, column), type))
+		refuse_type(row->rel, column, type);
+	return column;
+}
+
+/* is_of_type tells whether a column is of a type; any string type will do for text. */
+static bool
+is_of_type(Form_pg_attribute attribute, Oid type)
+{
+	return attribute->atttypid == type ||
+		(type == TEXTOID && attribute->attlen == -1 &&
+		 TypeCategory(attribute->atttypid) == TYPCATEGORY_STRING);
+}
+
+static void
+refuse_type(Relation rel, int column, Oid type)
+{
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), column);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of \"%s\" is of type %s, not %s", NameStr(attribute->attname),
+					RelationGetRelationName(rel), format_type_be(attribute->atttypid), format_type_be(type)),
+			 errdetail("The functions of sales_crm work on tables as create_organization() makes them."),
+			 errhint("Give the column its type back, or drop the trigger."),
+			 errtablecol(rel, column + 1)));
 }
 
 /* refuse_null says what NOT NULL of the column would, before anything is computed of it. */
@@ -361,6 +446,7 @@ fill_table(CrmTable *table, TupleDesc desc)
 {
 	HASHCTL		ctl = {.keysize = NAMEDATALEN, .entrysize = sizeof(ColumnEntry)};
 
+	memset(table->hints, 0, sizeof(table->hints));
 	if (table->columns)
 		hash_destroy(table->columns);
 	table->columns = hash_create("sales_crm columns", 128, &ctl,

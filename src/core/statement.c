@@ -270,10 +270,22 @@ core_int8_array(const int64 *ids, int n)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* core_result returns a column (from 1) of a row (from 0) of the last result. */
+/*
+ * core_result returns a column (from 1) of a row (from 0) of the last result.
+ * A table that only looks like ours may give another type, which is refused.
+ */
 Datum
-core_result(uint64 row, int column, bool *isnull)
+core_result(uint64 row, int column, Oid type, bool *isnull)
 {
+	Oid			found = SPI_gettypeid(SPI_tuptable->tupdesc, column);
+
+	if (found != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, not %s", SPI_fname(SPI_tuptable->tupdesc, column),
+						format_type_be(found), format_type_be(type)),
+				 errdetail("The functions of sales_crm work on tables as create_organization() makes them."),
+				 errhint("Give the column its type back, or SET sales_crm.organization to a true organization.")));
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 
@@ -282,19 +294,51 @@ int64
 core_result_int8(uint64 row, int column)
 {
 	bool		isnull;
-	Datum		value = core_result(row, column, &isnull);
+	Datum		value = core_result(row, column, INT8OID, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
 
-/* core_result_text returns a palloc'd string, NULL for NULL. */
+/* core_result_int4 returns an integer, 0 for NULL. */
+int32
+core_result_int4(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, INT4OID, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+/* core_result_number returns a numeric, zero for NULL. */
+Datum
+core_result_number(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, NUMERICOID, &isnull);
+
+	return isnull ? DirectFunctionCall1(int8_numeric, Int64GetDatum(0)) : value;
+}
+
+/* core_result_text returns a palloc'd string, NULL for NULL; another type as it prints. */
 char *
 core_result_text(uint64 row, int column)
 {
 	bool		isnull;
-	Datum		value = core_result(row, column, &isnull);
+	Datum		value;
 
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != TEXTOID)
+		return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+	value = core_result(row, column, TEXTOID, &isnull);
 	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+/* core_result_name returns a palloc'd string that is NOT NULL in our tables. */
+char *
+core_result_name(uint64 row, int column)
+{
+	char	   *name = core_result_text(row, column);
+
+	return name ? name : pstrdup("");
 }
 
 /* core_result_bool returns a boolean, false for NULL. */
@@ -302,7 +346,7 @@ bool
 core_result_bool(uint64 row, int column)
 {
 	bool		isnull;
-	Datum		value = core_result(row, column, &isnull);
+	Datum		value = core_result(row, column, BOOLOID, &isnull);
 
 	return !isnull && DatumGetBool(value);
 }
@@ -312,6 +356,6 @@ core_result_is_null(uint64 row, int column)
 {
 	bool		isnull;
 
-	(void) core_result(row, column, &isnull);
+	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	return isnull;
 }

@@ -22,15 +22,19 @@ static int64 account_of_contact(CrmOrganization *org, int64 contact_id);
 
 #define READ_LEADS \
 	"SELECT lead_id, state, nullif(btrim(company_name), ''), nullif(btrim(full_name), ''), " \
-	"account_id, contact_id, nullif(btrim(subject), '') FROM @lead WHERE lead_id = ANY ($1) ORDER BY lead_id"
+	"account_id, contact_id, nullif(btrim(subject), '') FROM @lead "
 
 static CrmStatement read_leads = {
-	.sql = READ_LEADS,
+	.sql = READ_LEADS "WHERE lead_id = ANY ($1) ORDER BY lead_id",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement lock_leads = {
-	.sql = READ_LEADS " FOR NO KEY UPDATE",
+	.sql = READ_LEADS "WHERE lead_id = ANY ($1) ORDER BY lead_id FOR NO KEY UPDATE",
 	.argtypes = {INT8ARRAYOID}
+};
+static CrmStatement lock_lead = {
+	.sql = READ_LEADS "WHERE lead_id = $1 FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
 };
 static CrmStatement read_account_of_contact = {
 	.sql = "SELECT account_id FROM @contact WHERE contact_id = $1",
@@ -47,10 +51,10 @@ LeadCampaignHook lead_campaign_hook = NULL;
 LeadPlan *
 lead_read_plans(CrmOrganization *org, const int64 *ids, int n, bool lock, int *found)
 {
-	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
+	CrmValue	args[] = {n == 1 && lock ? CRM_INT8(ids[0]) : CRM_DATUM(core_int8_array(ids, n))};
 	LeadPlan   *plans;
 
-	*found = core_run(org, lock ? &lock_leads : &read_leads, args);
+	*found = core_run(org, !lock ? &read_leads : n == 1 ? &lock_lead : &lock_leads, args);
 	plans = palloc0(sizeof(LeadPlan) * Max(*found, 1));
 	for (int i = 0; i < *found; i++)
 	{

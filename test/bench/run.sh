@@ -3,6 +3,7 @@
 # The variants of a part take turns for ROUNDS rounds; what counts is the ratio of the medians.
 #   ROUNDS=5      rounds of each part
 #   PARTS="qualify set cycle copy invoice"      some parts only
+#   ROLE=seller   who works: seller is a user of the CRM with the access level sell; postgres is the owner of everything, unknown to the CRM
 #   QUICK=1       small amounts, to see that it runs; its figures say little
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
@@ -20,6 +21,7 @@ if [ -n "${QUICK:-}" ]; then
 else
 	preload=20000 leads=4000 sales=400 copied=100000 invoices=4000
 fi
+ROLE=${ROLE:-seller}
 clients=4
 together=
 here=test/bench
@@ -27,6 +29,7 @@ here=test/bench
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
 run() { psql -X -q -v ON_ERROR_STOP=1 -d bench "$@"; }
 ask() { run -A -t -c "$1"; }
+work() { run -U "$ROLE" "$@"; }	# what is measured
 wanted() { [[ " $PARTS " == *" $1 "* ]]; }
 
 # As cluster.sh makes it, but with honest WAL: full pages are written, and no checkpoint or vacuum comes in between.
@@ -59,8 +62,9 @@ load() {
 	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
 	# The same procedures once more without their commits: cycles_together, a single transaction.
 	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" | run >/dev/null
+	run -f "$here/sql/4_seller.sql" >/dev/null
 	for ((i = 1; i <= preload; i += 2000)); do
-		ask "CALL bench.cycles($i, least(2000, $preload))"
+		work -c "CALL bench.cycles($i, least(2000, $preload))"
 		ask "ANALYZE"	# what autovacuum would do
 	done
 	ask "VACUUM ANALYZE"
@@ -85,7 +89,7 @@ pgbench_part() {
 	local part=$1 variant=$2 each=$3 script=$4 before after tps output
 	shift 4
 	before=$(ask "SELECT pg_current_wal_insert_lsn()")
-	output=$(pgbench -n -M prepared -c $clients -j 2 -t "$each" -D n=0 "$@" -f "$script" bench 2>&1) || { echo "$output" >&2; return 1; }
+	output=$(pgbench -U "$ROLE" -n -M prepared -c $clients -j 2 -t "$each" -D n=0 "$@" -f "$script" bench 2>&1) || { echo "$output" >&2; return 1; }
 	after=$(ask "SELECT pg_current_wal_insert_lsn()")
 	tps=$(sed -n 's/^tps = \([0-9.]*\) .*/\1/p' <<<"$output")
 	grep -q "number of failed transactions: 0 " <<<"$output" || { echo "$output" >&2; return 1; }
@@ -93,7 +97,7 @@ pgbench_part() {
 }
 
 # measure <part> <variant> <operations> <statement>: in a session of its own.
-measure() { run -o /dev/null -c "SELECT bench.start()" -c "$4" -c "SELECT bench.stop('$1', '$2', $3)"; }
+measure() { work -o /dev/null -c "SELECT bench.start()" -c "$4" -c "SELECT bench.stop('$1', '$2', $3)"; }
 
 new_leads() { # of a variant, on its side
 	case $1 in
@@ -203,6 +207,7 @@ if wanted copy; then
 fi
 
 echo
+echo "$ROUNDS rounds, $preload sales to begin with, $clients clients, done by the role $ROLE"
 run -P pager=off -P footer=off -f "$here/sql/9_table.sql"
 broken=$(run -c "SELECT * FROM sales_crm.verify()" -A -t)
 [ -z "$broken" ] || { echo "verify() finds:"; head -n 20 <<<"$broken"; exit 1; }
