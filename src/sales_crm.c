@@ -127,7 +127,7 @@ sales_crm_repair(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	core_repair_organization(org->name);
+	core_repair_organization(org);
 	security_restore_access(org);
 	version = schema_version(org);
 	SPI_finish();
@@ -161,6 +161,6 @@ schema_version(CrmOrganization *org)
 	Datum		version;
 
 	core_run(org, &select_version, NULL);
-	version = core_result(0, 1, &isnull);
+	version = core_result(0, 1, INT4OID, &isnull);
 	return isnull ? 0 : DatumGetInt32(version);
 }

@@ -120,7 +120,7 @@ catalog_record_rate(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
 	CrmRow	   *row = core_row(trigdata);
 	CrmValue	args[] = {
-		CRM_DATUM(row_datum(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate")),
+		core_text_value(row_text(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate")),
 		CRM_ID(security_acting_user(row->org))
 	};
 

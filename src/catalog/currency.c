@@ -89,11 +89,10 @@ load_currencies(CrmOrganization *org)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		CrmCurrency *currency = hash_search(all, core_result_text(i, 1), HASH_ENTER, NULL);
-		bool		isnull;
+		CrmCurrency *currency = hash_search(all, core_result_name(i, 1), HASH_ENTER, NULL);
 
-		currency->decimals = DatumGetInt32(core_result(i, 2, &isnull));
-		currency->exchange_rate = datumCopy(core_result(i, 3, &isnull), false, -1);
+		currency->decimals = core_result_int4(i, 2);
+		currency->exchange_rate = datumCopy(core_result_number(i, 3), false, -1);
 	}
 	return all;
 }

@@ -30,6 +30,7 @@ typedef struct ConfigEntry
 	MemoryContext context;
 	void	   *data;
 	bool		is_valid;
+	uint32		generation;		/* of the organization: a rename voids what is kept */
 	Oid			relids[CRM_CONFIG_TABLES];
 } ConfigEntry;
 
@@ -63,7 +64,7 @@ core_config(CrmOrganization *org, const CrmConfig *config)
 {
 	ConfigEntry *entry = config_entry(org, config);
 
-	if (!entry->is_valid)
+	if (!entry->is_valid || entry->generation != org->generation)
 		fill_entry(org, entry);
 	return entry->data;
 }
@@ -87,6 +88,7 @@ core_config_rows(CrmOrganization *org, const char *table, CrmStatement *statemen
 {
 	uint64		processed;
 
+	statement->is_newest = true;
 	PushActiveSnapshot(GetLatestSnapshot());
 	processed = core_run_as_owner(org, statement, table, NULL);
 	PopActiveSnapshot();
@@ -151,6 +153,7 @@ fill_entry(CrmOrganization *org, ConfigEntry *entry)
 	MemoryContextSetParent(context, TopMemoryContext);
 	entry->context = context;
 	entry->data = data;
+	entry->generation = org->generation;
 }
 
 /* invalidate_configs marks what is kept of a table; nothing is freed here. */
@@ -203,7 +206,7 @@ load_settings(CrmOrganization *org)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		Setting    *setting = hash_search(settings, core_result_text(i, 1), HASH_ENTER, NULL);
+		Setting    *setting = hash_search(settings, core_result_name(i, 1), HASH_ENTER, NULL);
 
 		setting->value = core_result_text(i, 2);
 	}

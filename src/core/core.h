@@ -39,6 +39,7 @@ extern CrmOrganization *core_organization(void);
 extern CrmOrganization *core_organization_named(const char *name);
 extern CrmOrganization *core_organization_of(Relation rel);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
+extern Oid	core_owner(const CrmOrganization *org, const char *table);
 
 /* ---- the statement runner (statement.c) ---- */
 
@@ -53,6 +54,7 @@ typedef struct CrmStatement
 	const char *sql;
 	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
 	bool		is_report;		/* reads whole tables: planned as it comes */
+	bool		is_newest;		/* reads under the snapshot that core_config_rows pushed */
 } CrmStatement;
 
 typedef struct CrmValue
@@ -75,6 +77,7 @@ extern uint64 core_run(CrmOrganization *org, CrmStatement *statement,
 					   const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
+extern int	core_set_path(const char *path);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);
 extern int32 core_result_int4(uint64 row, int column);
@@ -83,7 +86,6 @@ extern char *core_result_name(uint64 row, int column);
 extern int64 core_result_int8(uint64 row, int column);
 extern char *core_result_text(uint64 row, int column);
 extern bool core_result_bool(uint64 row, int column);
-extern bool core_result_is_null(uint64 row, int column);
 
 /* ---- cached configuration tables (config.c) ---- */
 
@@ -171,7 +173,7 @@ extern int64 core_next_id(CrmOrganization *org, const char *table,
 
 /* ---- scripts (script.c) ---- */
 extern void core_build_organization(const char *name);
-extern void core_repair_organization(const char *name);
+extern void core_repair_organization(CrmOrganization *org);
 
 /* ---- arguments (argument.c) ---- */
 extern int64 core_id_argument(FunctionCallInfo fcinfo, int n, const char *name);

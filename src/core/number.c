@@ -185,11 +185,10 @@ load_series(CrmOrganization *org)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		Series	   *series = hash_search(all, core_result_text(i, 1), HASH_ENTER, NULL);
-		bool		isnull;
+		Series	   *series = hash_search(all, core_result_name(i, 1), HASH_ENTER, NULL);
 
-		series->prefix = core_result_text(i, 2);
-		series->width = DatumGetInt32(core_result(i, 3, &isnull));
+		series->prefix = core_result_name(i, 2);
+		series->width = core_result_int4(i, 3);
 		series->is_gapless = core_result_bool(i, 4);
 		series->sequence = series_sequence(org, core_result_text(i, 5));
 	}

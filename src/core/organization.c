@@ -7,10 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "core/core.h"
 
@@ -71,6 +74,20 @@ core_table(const CrmOrganization *org, const char *name)
 				 errmsg("organization \"%s\" has no table \"%s\"", org->name, name),
 				 errhint("Restore the table, or drop the organization and make it again.")));
 	return relid;
+}
+
+/* core_owner returns the role that owns an organization's table. */
+Oid
+core_owner(const CrmOrganization *org, const char *table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(core_table(org, table)));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for table %s", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 /* organization_entry finds or makes the entry and follows a rename. */

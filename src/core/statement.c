@@ -7,19 +7,20 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "jit/jit.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
-#include "utils/syscache.h"
 
 #include "core/core.h"
 
@@ -44,12 +45,13 @@ static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
 static void plan_by_index(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
-static Oid	table_owner(Oid relid);
+static int	show_catalog(void);
 
 /* core_run executes a statement with the caller's rights; result in SPI_tuptable. */
 uint64
 core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 {
+	int			nest = show_catalog();
 	SPIPlanPtr	plan = kept_plan(org, statement);
 	Datum		values[CRM_MAX_ARGS];
 	char		nulls[CRM_MAX_ARGS];
@@ -64,8 +66,10 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 	}
 	if (!statement->is_report)
 		plan_by_index(plan);
-	rc = SPI_execute_plan(plan, values, nulls, false, 0);
+	rc = SPI_execute_plan(plan, values, nulls, statement->is_newest, 0);
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
+	if (nest > 0)
+		AtEOXact_GUC(true, nest);
 	if (rc < 0)
 		elog(ERROR, "statement failed with %s: %s",
 			 SPI_result_code_string(rc), statement->sql);
@@ -82,7 +86,7 @@ uint64
 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 				  const char *table, const CrmValue *args)
 {
-	Oid			owner = table_owner(core_table(org, table));
+	Oid			owner = core_owner(org, table);
 	Oid			user;
 	int			context;
 	int			nest;
@@ -91,15 +95,38 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 	GetUserIdAndSecContext(&user, &context);
 	if (user == owner)
 		return core_run(org, statement, args);
-	nest = NewGUCNestLevel();
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	nest = core_set_path("pg_catalog, pg_temp");
 	processed = core_run(org, statement, args);
 	AtEOXact_GUC(true, nest);
 	SetUserIdAndSecContext(user, context);
 	return processed;
+}
+
+/* core_set_path sets the search_path until AtEOXact_GUC ends the level that is returned. */
+int
+core_set_path(const char *path)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest;
+}
+
+/*
+ * show_catalog puts pg_catalog first where the caller's search_path puts
+ * another schema before it, whose sum() or "=" would forge what we compute.
+ * Returns the level that ends it, or 0.
+ */
+static int
+show_catalog(void)
+{
+	Oid			first;
+
+	if (fetch_search_path_array(&first, 1) > 0 && first == PG_CATALOG_NAMESPACE)
+		return 0;
+	return core_set_path(psprintf("pg_catalog, %s", namespace_search_path));
 }
 
 /*
@@ -204,22 +231,26 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 /*
  * plan_by_index makes the kept plan, where it must be made anew, without
  * sequential scans: a plan that is made while a table is nearly empty serves
- * on when it has grown, and would read all of it for each row then.
+ * on when it has grown, and would read all of it for each row then. Nor is it
+ * compiled, as the costs of such a plan would have it.
  */
 static void
 plan_by_index(SPIPlanPtr plan)
 {
 	bool		before = enable_seqscan;
+	bool		jit_before = jit_enabled;
 	CachedPlan *cached = NULL;
 
 	PG_TRY();
 	{
 		enable_seqscan = false;
+		jit_enabled = false;
 		cached = SPI_plan_get_cached_plan(plan);
 	}
 	PG_FINALLY();
 	{
 		enable_seqscan = before;
+		jit_enabled = jit_before;
 	}
 	PG_END_TRY();
 	if (cached)
@@ -234,19 +265,6 @@ count_args(const CrmStatement *statement)
 	while (n < CRM_MAX_ARGS && OidIsValid(statement->argtypes[n]))
 		n++;
 	return n;
-}
-
-static Oid
-table_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
 
 /* core_text_value wraps a C string, NULL as SQL NULL. */
@@ -349,13 +367,4 @@ core_result_bool(uint64 row, int column)
 	Datum		value = core_result(row, column, BOOLOID, &isnull);
 
 	return !isnull && DatumGetBool(value);
-}
-
-bool
-core_result_is_null(uint64 row, int column)
-{
-	bool		isnull;
-
-	(void) SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	return isnull;
 }

@@ -69,8 +69,8 @@ run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result)
 		CStringGetTextDatum(check->entity)};
 		bool		nulls[4] = {false, false, false, false};
 
-		values[2] = core_result(i, 1, &nulls[2]);
-		values[3] = core_result(i, 2, &nulls[3]);
+		values[2] = core_result(i, 1, INT8OID, &nulls[2]);
+		values[3] = core_result(i, 2, TEXTOID, &nulls[3]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }

@@ -106,16 +106,18 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 	copy->context.is_copy = true;
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool		isnull;
-
-		copy->context.decimals = DatumGetInt32(core_result(i, 4, &isnull));
+		copy->context.decimals = core_result_int4(i, 4);
 		copy->context.is_per_unit = core_result_bool(i, 5);
+		copy->context.amount = core_result_number(i, 7);
+		copy->context.discount = core_result_number(i, 8);
+		copy->context.tax = core_result_number(i, 9);
+		copy->context.has_error = core_result_bool(i, 10);
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))
 			continue;
 		copy->source_ids[copy->n] = core_result_int8(i, 1);
-		copy->quantities[copy->n] = core_result(i, 2, &isnull);
+		copy->quantities[copy->n] = core_result_number(i, 2);
 		copy->target_ids[copy->n] = core_next_id(org, target->lines.entity.name,
 												 target->lines.entity.key);
 		copy->n++;
@@ -123,7 +125,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 	copy->context.has_known_totals = copy->is_whole;
 }
 
-/* build_read writes the query of the lines: key, quantity, whether whole, context, whether copied. */
+/* build_read writes the query of the lines: key, quantity, whether whole, context, whether copied, totals. */
 static char *
 build_read(CrmOrganization *org, const void *argument)
 {
@@ -143,7 +145,8 @@ build_read(CrmOrganization *org, const void *argument)
 		is_copied = "(l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2))";
 		is_whole = "(l.line_kind IN ('standard', 'note') OR NOT l.quote_product_id = ANY ($2))";
 	}
-	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s "
+	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s, "
+					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none' "
 					"FROM @%5$s l JOIN @%6$s h ON h.%7$s = l.%7$s "
 					"JOIN @currency c ON c.currency_code = h.currency_code "
 					"WHERE l.%7$s = $1 ORDER BY l.line_number, l.%1$s",

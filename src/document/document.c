@@ -22,6 +22,7 @@ static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument 
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
 static void take_text(CrmRow *row, const char *column, char *text);
+static DateADT date_of(const CrmRow *row, const char *column);
 static void fill_validity(CrmRow *row);
 static void fill_due_date(CrmRow *row);
 static int	days_of_terms(const char *terms);
@@ -174,7 +175,7 @@ static void
 complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document)
 {
 	pricing_require_customer(row, &document->entity);
-	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
 	if (ROW_IS_INSERT(row) && row_is_null(row, "bill_to_name"))
 		fill_addresses(row);
@@ -238,6 +239,12 @@ take_text(CrmRow *row, const char *column, char *text)
 		row_set_text(row, column, text);
 }
 
+static DateADT
+date_of(const CrmRow *row, const char *column)
+{
+	return DatumGetDateADT(row_datum_as(row, column, DATEOID));
+}
+
 /* fill_validity makes a new quote valid from today for quote_validity_days. */
 static void
 fill_validity(CrmRow *row)
@@ -247,13 +254,13 @@ fill_validity(CrmRow *row)
 	if (!ROW_IS_INSERT(row) || core_import_mode)
 		return;
 	if (row_is_null(row, "effective_from"))
-		row_set(row, "effective_from", row_is_null(row, "effective_to")
+		row_set_as(row, "effective_from", DATEOID, row_is_null(row, "effective_to")
 				? core_today(row->org)
 				: DateADTGetDatum(Min(DatumGetDateADT(core_today(row->org)),
-									  DatumGetDateADT(row_datum(row, "effective_to")))));
+									  date_of(row, "effective_to"))));
 	if (row_is_null(row, "effective_to") && days && atoi(days) > 0)
-		row_set(row, "effective_to",
-				DateADTGetDatum(DatumGetDateADT(row_datum(row, "effective_from")) + atoi(days)));
+		row_set_as(row, "effective_to", DATEOID,
+				   DateADTGetDatum(date_of(row, "effective_from") + atoi(days)));
 }
 
 /* fill_due_date dates a new invoice today and makes it due by its payment terms. */
@@ -261,11 +268,10 @@ static void
 fill_due_date(CrmRow *row)
 {
 	if (row_is_null(row, "invoice_date"))
-		row_set(row, "invoice_date", core_today(row->org));
+		row_set_as(row, "invoice_date", DATEOID, core_today(row->org));
 	if (ROW_IS_INSERT(row) && row_is_null(row, "due_date"))
-		row_set(row, "due_date",
-				DateADTGetDatum(DatumGetDateADT(row_datum(row, "invoice_date")) +
-								days_of_terms(row_text(row, "payment_terms"))));
+		row_set_as(row, "due_date", DATEOID,
+				   DateADTGetDatum(date_of(row, "invoice_date") + days_of_terms(row_text(row, "payment_terms"))));
 }
 
 /* days_of_terms returns the days that payment terms such as net_45 give; 30 by default. */
@@ -283,14 +289,14 @@ static void
 check_order_of_dates(CrmRow *row, const char *first, const char *second, const char *constraint)
 {
 	if (row_is_null(row, first) || row_is_null(row, second) ||
-		DatumGetDateADT(row_datum(row, first)) <= DatumGetDateADT(row_datum(row, second)))
+		date_of(row, first) <= date_of(row, second))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be before %s", second, first),
 			 errdetail("%s is %s, %s is %s.",
-					   first, DatumGetCString(DirectFunctionCall1(date_out, row_datum(row, first))),
-					   second, DatumGetCString(DirectFunctionCall1(date_out, row_datum(row, second)))),
+					   first, DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date_of(row, first)))),
+					   second, DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date_of(row, second))))),
 			 errhint("Correct one of the two dates."),
 			 errtablecol(row->rel, row_column(row, second) + 1),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));

@@ -105,8 +105,7 @@ document_pay_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "pay_invoice", .to = "paid"};
 	Invoice		invoice = lock_invoice(org, id);
-	bool		isnull;
-	int			decimals = DatumGetInt32(core_result(0, 6, &isnull));
+	int			decimals = core_result_int4(0, 6);
 	int64		payment_id = core_next_id(org, "payment", "payment_id");
 	CrmTicket	ticket = {
 		.kind = TICKET_BIRTH, .table = "payment", .ids = &payment_id, .n = 1, .made_by = "pay_invoice"
@@ -268,15 +267,14 @@ lock_invoice(CrmOrganization *org, int64 id)
 {
 	CrmValue	args[] = {CRM_INT8(id)};
 	Invoice		invoice = {.id = id};
-	bool		isnull;
 
 	if (core_run(org, &lock_one, args) == 0)
 		core_refuse_unknown("invoice", id);
-	invoice.state = core_result_text(0, 1);
-	invoice.number = core_result_text(0, 2);
-	invoice.total = core_result(0, 3, &isnull);
-	invoice.paid = core_result(0, 4, &isnull);
-	invoice.balance = core_result(0, 5, &isnull);
+	invoice.state = core_result_name(0, 1);
+	invoice.number = core_result_name(0, 2);
+	invoice.total = core_result_number(0, 3);
+	invoice.paid = core_result_number(0, 4);
+	invoice.balance = core_result_number(0, 5);
 	return invoice;
 }
 

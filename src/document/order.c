@@ -80,7 +80,7 @@ static CrmStatement lock_order_lines = {
 static CrmStatement recount_lines = {
 	.sql = "UPDATE @sales_order_product l SET quantity_invoiced = s.quantity FROM ("
 	"SELECT x.id, coalesce(sum(i.quantity) FILTER (WHERE v.state <> 'canceled' AND v.invoice_type = 'invoice'), 0) AS quantity "
-	"FROM unnest($1) AS x(id) LEFT JOIN @invoice_product i ON i.sales_order_product_id = x.id "
+	"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @invoice_product i ON i.sales_order_product_id = x.id "
 	"LEFT JOIN @invoice v ON v.invoice_id = i.invoice_id GROUP BY x.id) s "
 	"WHERE l.sales_order_product_id = s.id "
 	"RETURNING l.sales_order_product_id, l.quantity, l.quantity_invoiced, "
@@ -208,7 +208,7 @@ Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
-	LineList	list = {.column = core_column(trigdata->tg_relation, "sales_order_product_id") + 1};
+	LineList	list = {.column = core_attribute(trigdata->tg_relation, "sales_order_product_id", INT8OID)};
 
 	core_visit_transitions(trigdata, visit_line, &list);
 	if (list.n == 0)
@@ -229,21 +229,23 @@ document_recount(CrmOrganization *org, const int64 *ids, int n)
 	CrmTicket	ticket = {
 		.kind = TICKET_WRITE, .table = "sales_order_product", .ids = ids, .n = n
 	};
-	uint64		counted;
+	int64	   *seen = palloc(sizeof(int64) * n);
+	uint64		counted = core_run(org, &lock_order_lines, args);
 
-	core_run(org, &lock_order_lines, args);
+	for (uint64 i = 0; i < counted; i++)
+		seen[i] = core_result_int8(i, 1);
+	if (counted < n)
+		lifecycle_refuse_hidden(org, &document_order.lines.entity, args[0], seen, counted);
 	counted = lifecycle_run(org, &ticket, &recount_lines, args);
 	for (uint64 i = 0; i < counted; i++)
 	{
-		bool		isnull;
-
 		if (core_result_bool(i, 4))
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
 				 errmsg("more would be invoiced than was ordered"),
 				 errdetail("Order line %lld: ordered %s, invoiced %s.", (long long) core_result_int8(i, 1),
-						   money_text(core_result(i, 2, &isnull)), money_text(core_result(i, 3, &isnull))),
+						   money_text(core_result_number(i, 2)), money_text(core_result_number(i, 3))),
 				 errhint("Lower the quantity of the invoice line."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice_product")));
 	}
@@ -262,7 +264,6 @@ document_require_prices(CrmOrganization *org, const CrmDocument *document, int64
 											  document->number, document->entity.name,
 											  document->lines.entity.name, document->entity.key,
 											  document->entity.key), types);
-	bool		isnull;
 
 	if (core_run(org, find, args) == 0)
 		return;
@@ -270,7 +271,7 @@ document_require_prices(CrmOrganization *org, const CrmDocument *document, int64
 			(errcode(ERRCODE_CRM_PRICING_INCOMPLETE),
 			 errmsg("a line of the %s has no price", document->entity.label),
 			 errdetail("%s line %d: %s.", core_result_text(0, 1),
-					   DatumGetInt32(core_result(0, 2, &isnull)), core_result_text(0, 3)),
+					   core_result_int4(0, 2), core_result_text(0, 3)),
 			 errhint("Add the product to the price list and update the line, set is_price_overridden and a price, or delete the line."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, document->lines.entity.name)));
 }
@@ -340,8 +341,8 @@ lock_order(CrmOrganization *org, int64 id)
 
 	if (core_run(org, &lock_one, args) == 0)
 		core_refuse_unknown("sales_order", id);
-	order.state = core_result_text(0, 1);
-	order.number = core_result_text(0, 2);
+	order.state = core_result_name(0, 1);
+	order.number = core_result_name(0, 2);
 	order.owner_id = core_result_int8(0, 3);
 	return order;
 }

@@ -341,7 +341,7 @@ win_deal(CrmOrganization *org, const Quote *quote, const char *state, int64 orde
 	if (strcmp(state, "open") != 0)
 		return;
 	core_run(org, &order_total, args);
-	close.actual_revenue.value = core_result(0, 1, &close.actual_revenue.isnull);
+	close.actual_revenue.value = core_result(0, 1, NUMERICOID, &close.actual_revenue.isnull);
 	(void) opportunity_close(org, quote->opportunity_id, state, &close);
 }
 
@@ -449,13 +449,11 @@ lock_quotes(CrmOrganization *org, CrmStatement *statement, const CrmValue *args,
 	quotes = palloc(sizeof(Quote) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{
-		bool		isnull;
-
 		quotes[i].quote_id = core_result_int8(i, 1);
 		quotes[i].opportunity_id = core_result_int8(i, 2);
-		quotes[i].state = core_result_text(i, 3);
-		quotes[i].number = core_result_text(i, 4);
-		quotes[i].revision = DatumGetInt32(core_result(i, 5, &isnull));
+		quotes[i].state = core_result_name(i, 3);
+		quotes[i].number = core_result_name(i, 4);
+		quotes[i].revision = core_result_int4(i, 5);
 		quotes[i].owner_id = core_result_int8(i, 6);
 		quotes[i].is_expired = core_result_bool(i, 7);
 	}

@@ -59,7 +59,7 @@ lead_read_plans(CrmOrganization *org, const int64 *ids, int n, bool lock, int *f
 	for (int i = 0; i < *found; i++)
 	{
 		plans[i].lead_id = core_result_int8(i, 1);
-		plans[i].state = core_result_text(i, 2);
+		plans[i].state = core_result_name(i, 2);
 		plans[i].company_name = core_result_text(i, 3);
 		plans[i].person_name = core_result_text(i, 4);
 		plans[i].account_id = core_result_int8(i, 5);
@@ -150,7 +150,7 @@ join_opportunity(CrmOrganization *org, LeadPlan *plan, const LeadWish *wish)
 
 	if (core_run(org, &lock_opportunity, args) == 0)
 		core_refuse_unknown("opportunity", wish->opportunity_id);
-	state = core_result_text(0, 1);
+	state = core_result_name(0, 1);
 	if (lifecycle_is_read_only(org, "opportunity", state))
 		refuse(plan, ERRCODE_CRM_INVALID_STATE_TRANSITION,
 			   psprintf("a lead cannot join opportunity %lld: it is \"%s\"",

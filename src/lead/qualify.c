@@ -202,6 +202,11 @@ qualify_set(CrmOrganization *org, const int64 *ids, int n, const LeadWish *wish,
 			keep_error(&plans[i], error);
 		else if (n_done == 1)
 			plans[i] = *done;
+		else
+		{
+			plans[i].sqlstate = ERRCODE_NO_DATA_FOUND;	/* deleted meanwhile */
+			plans[i].message = psprintf("lead %lld does not exist", (long long) plans[i].lead_id);
+		}
 	}
 	return plans;
 }

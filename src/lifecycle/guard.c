@@ -209,9 +209,9 @@ reset_computed(CrmRow *row, const CrmEntity *entity)
 		if (!TupleDescAttr(row->desc, column)->attnotnull)
 			row_set_null(row, name);
 		else if (type == BOOLOID)
-			row_set(row, name, BoolGetDatum(false));
+			row_set_as(row, name, type, BoolGetDatum(false));
 		else if (type == INT4OID)
-			row_set(row, name, Int32GetDatum(0));
+			row_set_as(row, name, type, Int32GetDatum(0));
 		else if (type == NUMERICOID)
 			row_set(row, name, DirectFunctionCall1(int8_numeric, Int64GetDatum(0)));
 		else if (type == TEXTOID)
@@ -231,6 +231,8 @@ check_move(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 		return;
 	from = row_old_text(row, "state");
 	to = row_text(row, "state");
+	if (from == NULL)
+		from = pstrdup("");
 	if (to == NULL)
 		to = pstrdup("");
 	if (ticket && ticket->kind == TICKET_MOVE)
@@ -373,7 +375,7 @@ stamp_update(CrmRow *row)
 	if (!row_has(row, "row_version"))
 		return;
 	if (!core_import_mode || !row_changed(row, "modified_at"))
-		row_set(row, "modified_at", TimestampTzGetDatum(core_now()));
+		row_set_as(row, "modified_at", TIMESTAMPTZOID, TimestampTzGetDatum(core_now()));
 	if (!core_import_mode || !row_changed(row, "modified_by"))
 		set_actor(row, "modified_by", security_acting_user(row->org));
 	row_set_int8(row, "row_version", row_old_int8(row, "row_version") + 1);
@@ -383,7 +385,7 @@ static void
 set_time(CrmRow *row, const char *column)
 {
 	if (!core_import_mode || row_is_null(row, column))
-		row_set(row, column, TimestampTzGetDatum(core_now()));
+		row_set_as(row, column, TIMESTAMPTZOID, TimestampTzGetDatum(core_now()));
 }
 
 static void

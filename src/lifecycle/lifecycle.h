@@ -65,7 +65,7 @@ typedef struct CrmTicket
 	const char *to;
 	const char *made_by;		/* the call */
 	const char *description;	/* for the history, or NULL */
-	const void *context;		/* what the call's room wants to find again */
+	void	   *context;		/* what the call's room wants to find again */
 	/* the rest belongs to ticket.c */
 	Oid			relid;
 	char	   *used;			/* per id: how far it went */
@@ -95,6 +95,8 @@ typedef struct CrmMove
 
 extern void lifecycle_require_row(CrmOrganization *org, const char *table,
 								  const char *key, int64 id);
+extern void lifecycle_refuse_hidden(CrmOrganization *org, const CrmEntity *entity,
+									CrmValue ids, const int64 *seen, int n);
 extern char *lifecycle_lock(CrmOrganization *org, const CrmEntity *entity, int64 id);
 extern void lifecycle_require(CrmOrganization *org, const CrmMove *move,
 							  int64 id, const char *from);

@@ -9,6 +9,7 @@
 #include "nodes/pg_list.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -147,16 +148,18 @@ load_maps(CrmOrganization *org)
 {
 	Maps	   *maps = palloc0(sizeof(Maps));
 	uint64		n = core_config_rows(org, "column_map", &select_maps);
+	int			nest = core_set_path("pg_catalog");	/* so that defaults come out qualified */
 
 	maps->context = CurrentMemoryContext;
 	for (uint64 i = 0; i < n; i++)
 	{
-		MapEntry   *entry = map_entry(maps, core_result_text(i, 1), core_result_text(i, 2));
+		MapEntry   *entry = map_entry(maps, core_result_name(i, 1), core_result_name(i, 2));
 
-		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_text(i, 3))));
-		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_text(i, 4))));
+		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_name(i, 3))));
+		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_name(i, 4))));
 		entry->defaults = lappend(entry->defaults, default_of(org, i));
 	}
+	AtEOXact_GUC(true, nest);
 	return maps;
 }
 
@@ -167,10 +170,10 @@ load_maps(CrmOrganization *org)
 static char *
 default_of(CrmOrganization *org, uint64 i)
 {
-	Oid			source = get_relname_relid(core_result_text(i, 1), org->oid);
-	Oid			target = get_relname_relid(core_result_text(i, 2), org->oid);
-	AttrNumber	from = OidIsValid(source) ? get_attnum(source, core_result_text(i, 3)) : InvalidAttrNumber;
-	AttrNumber	to = OidIsValid(target) ? get_attnum(target, core_result_text(i, 4)) : InvalidAttrNumber;
+	Oid			source = get_relname_relid(core_result_name(i, 1), org->oid);
+	Oid			target = get_relname_relid(core_result_name(i, 2), org->oid);
+	AttrNumber	from = OidIsValid(source) ? get_attnum(source, core_result_name(i, 3)) : InvalidAttrNumber;
+	AttrNumber	to = OidIsValid(target) ? get_attnum(target, core_result_name(i, 4)) : InvalidAttrNumber;
 	Relation	rel;
 	Node	   *expression = NULL;
 

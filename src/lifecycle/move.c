@@ -23,7 +23,7 @@ lifecycle_lock(CrmOrganization *org, const CrmEntity *entity, int64 id)
 
 	if (core_run(org, lock, args) == 0)
 		core_refuse_unknown(entity->name, id);
-	return core_result_text(0, 1);
+	return core_result_name(0, 1);
 }
 
 /* lifecycle_require_row refuses a key, given as argument, that shows no row; 0 is none. */
@@ -36,6 +36,25 @@ lifecycle_require_row(CrmOrganization *org, const char *table, const char *key, 
 	if (id != 0 && core_run(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1", table, key),
 											 types), args) == 0)
 		core_refuse_unknown(table, id);
+}
+
+/*
+ * lifecycle_refuse_hidden refuses to go on when a record is there that the
+ * caller does not see: seen are those of ids, ascending, that he does.
+ */
+void
+lifecycle_refuse_hidden(CrmOrganization *org, const CrmEntity *entity, CrmValue ids,
+						const int64 *seen, int n)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8ARRAYOID};
+	CrmStatement *find = entity_statement(entity, "SELECT %2$s FROM @%1$s WHERE %2$s = ANY ($1) ORDER BY 1", types);
+	uint64		there = core_run_as_owner(org, find, entity->name, &ids);
+
+	for (uint64 i = 0; i < there; i++)
+	{
+		if (i >= n || core_result_int8(i, 1) != seen[i])
+			core_refuse_unknown(entity->name, core_result_int8(i, 1));
+	}
 }
 
 /* lifecycle_require refuses a move that the state machine does not know. */

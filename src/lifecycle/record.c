@@ -30,6 +30,7 @@ typedef struct Recorder
 
 static bool is_born_first(const TriggerData *trigdata);
 static void start(Recorder *recorder, TriggerData *trigdata);
+static Datum text_of(TupleTableSlot *slot, AttrNumber column);
 static void visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static bool same_text(Datum a, Datum b);
 static void check_stored(Recorder *recorder, CrmStateChange *change);
@@ -104,7 +105,7 @@ is_born_first(const TriggerData *trigdata)
 		const char *first = core_trigger_argument(trigdata, i + 1);
 		bool		isnull;
 		Datum		value = heap_getattr(trigdata->tg_trigtuple,
-										 core_column(trigdata->tg_relation, columns[i]) + 1,
+										 core_attribute(trigdata->tg_relation, columns[i], TEXTOID),
 										 RelationGetDescr(trigdata->tg_relation), &isnull);
 		struct varlena *text = isnull ? NULL : PG_DETOAST_DATUM_PACKED(value);
 
@@ -122,9 +123,19 @@ start(Recorder *recorder, TriggerData *trigdata)
 	recorder->org = core_organization_of(trigdata->tg_relation);
 	recorder->entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
 	recorder->rel = trigdata->tg_relation;
-	recorder->key = core_column(trigdata->tg_relation, recorder->entity->key) + 1;
-	recorder->state = core_column(trigdata->tg_relation, "state") + 1;
-	recorder->reason = core_column(trigdata->tg_relation, "status_reason") + 1;
+	recorder->key = core_attribute(trigdata->tg_relation, recorder->entity->key, INT8OID);
+	recorder->state = core_attribute(trigdata->tg_relation, "state", TEXTOID);
+	recorder->reason = core_attribute(trigdata->tg_relation, "status_reason", TEXTOID);
+}
+
+/* text_of returns a text column that is NOT NULL in our tables. */
+static Datum
+text_of(TupleTableSlot *slot, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? CStringGetTextDatum("") : value;
 }
 
 /* visit collects a row whose state or reason changed. */
@@ -135,10 +146,12 @@ visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 	CrmStateChange change;
 	bool		isnull;
 
-	change.from_state = slot_getattr(old_row, recorder->state, &isnull);
-	change.to_state = slot_getattr(new_row, recorder->state, &isnull);
-	change.from_reason = slot_getattr(old_row, recorder->reason, &isnull);
-	change.to_reason = slot_getattr(new_row, recorder->reason, &isnull);
+	if (old_row == NULL || new_row == NULL)
+		return;					/* hung on another event than UPDATE */
+	change.from_state = text_of(old_row, recorder->state);
+	change.to_state = text_of(new_row, recorder->state);
+	change.from_reason = text_of(old_row, recorder->reason);
+	change.to_reason = text_of(new_row, recorder->reason);
 	if (same_text(change.from_state, change.to_state) &&
 		same_text(change.from_reason, change.to_reason))
 		return;

@@ -5,9 +5,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "lifecycle/lifecycle.h"
 
@@ -42,6 +44,7 @@ typedef struct EntityRules
 	List	   *options;
 } EntityRules;
 
+static char *value_text(const CrmRow *row, int column);
 static EntityRules *rules_of(CrmOrganization *org, const char *entity);
 static EntityRules *options_of(CrmOrganization *org, const char *entity);
 static EntityRules *entity_rules(HTAB *all, const char *name);
@@ -210,10 +213,23 @@ lifecycle_check_options(CrmRow *row, const CrmEntity *entity)
 		if (column < 0 || row->nulls[column] ||
 			(ROW_IS_UPDATE(row) && !row_differs(row, column)))
 			continue;
-		value = TextDatumGetCString(row->values[column]);
+		value = value_text(row, column);
 		if (!list_has_text(option->values, value))
 			refuse_option(row, entity, option->column, value);
 	}
+}
+
+/* value_text returns a value as option_value writes it, of whatever type its column is. */
+static char *
+value_text(const CrmRow *row, int column)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	if (TupleDescAttr(row->desc, column)->atttypid == TEXTOID)
+		return TextDatumGetCString(row->values[column]);
+	getTypeOutputInfo(TupleDescAttr(row->desc, column)->atttypid, &output, &is_varlena);
+	return OidOutputFunctionCall(output, row->values[column]);
 }
 
 static EntityRules *
@@ -268,11 +284,11 @@ load_reasons(CrmOrganization *org, HTAB *all)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		EntityRules *rules = entity_rules(all, core_result_text(i, 1));
+		EntityRules *rules = entity_rules(all, core_result_name(i, 1));
 		Reason	   *reason = palloc(sizeof(Reason));
 
-		reason->state = core_result_text(i, 2);
-		reason->reason = core_result_text(i, 3);
+		reason->state = core_result_name(i, 2);
+		reason->reason = core_result_name(i, 3);
 		reason->is_default = core_result_bool(i, 4);
 		reason->is_read_only = core_result_bool(i, 5);
 		reason->wants_text = core_result_bool(i, 6);
@@ -287,12 +303,12 @@ load_moves(CrmOrganization *org, HTAB *all)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		EntityRules *rules = entity_rules(all, core_result_text(i, 1));
+		EntityRules *rules = entity_rules(all, core_result_name(i, 1));
 		Move	   *move = palloc(sizeof(Move));
 
 		move->from = core_result_text(i, 2);
-		move->to = core_result_text(i, 3);
-		move->made_by = core_result_text(i, 4);
+		move->to = core_result_name(i, 3);
+		move->made_by = core_result_name(i, 4);
 		rules->moves = lappend(rules->moves, move);
 	}
 }
@@ -304,9 +320,9 @@ load_editable(CrmOrganization *org, HTAB *all)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		EntityRules *rules = entity_rules(all, core_result_text(i, 1));
+		EntityRules *rules = entity_rules(all, core_result_name(i, 1));
 
-		rules->editable = lappend(rules->editable, core_result_text(i, 2));
+		rules->editable = lappend(rules->editable, core_result_name(i, 2));
 	}
 }
 
@@ -319,11 +335,11 @@ load_options(CrmOrganization *org)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		Option	   *option = option_of(entity_rules(all, core_result_text(i, 1)),
-									   core_result_text(i, 2));
+		Option	   *option = option_of(entity_rules(all, core_result_name(i, 1)),
+									   core_result_name(i, 2));
 
 		if (core_result_bool(i, 4))
-			option->values = lappend(option->values, core_result_text(i, 3));
+			option->values = lappend(option->values, core_result_name(i, 3));
 	}
 	return all;
 }

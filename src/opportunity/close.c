@@ -134,7 +134,7 @@ opportunity_close(CrmOrganization *org, int64 id, const char *from, const CrmDea
 		core_refuse_unknown("opportunity", id);
 	closing.owner_id = core_result_int8(0, 1);
 	closing.subject = psprintf("Opportunity %s: %s", close->to, core_result_text(0, 2));
-	closing.ended_at = DatumGetTimestampTz(core_result(0, 3, &isnull));
+	closing.ended_at = DatumGetTimestampTz(core_result(0, 3, TIMESTAMPTZOID, &isnull));
 	activity_id = activity_close(org, &closing);
 	write_closing(org, activity_id, id, close, closing.ended_at);
 	return activity_id;

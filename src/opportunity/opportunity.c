@@ -78,7 +78,7 @@ complete_opportunity(CrmRow *row, CrmTicket *ticket)
 {
 	pricing_require_customer(row, &opportunity_entity);
 	pricing_check_percent(row, "close_probability");
-	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
 	pricing_complete_totals(row, &opportunity_entity, ticket);
 	if (row_bool(row, "is_revenue_system_calculated"))
@@ -112,10 +112,10 @@ opportunity_record_stage(PG_FUNCTION_ARGS)
 	StageVisitor visitor = {
 		.org = core_organization_of(rel),
 		.rel = rel,
-		.phase = core_column(rel, "pipeline_phase") + 1,
-		.key = core_column(rel, "opportunity_id") + 1,
-		.amount = core_column(rel, "estimated_value") + 1,
-		.probability = core_column(rel, "close_probability") + 1
+		.phase = core_attribute(rel, "pipeline_phase", TEXTOID),
+		.key = core_attribute(rel, "opportunity_id", INT8OID),
+		.amount = core_attribute(rel, "estimated_value", NUMERICOID),
+		.probability = core_attribute(rel, "close_probability", NUMERICOID)
 	};
 
 	core_visit_transitions(trigdata, visit_stage, &visitor);
@@ -128,12 +128,21 @@ visit_stage(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	StageVisitor *visitor = state;
 	CrmValue	args[6];
+	Datum		from_phase;
+	Datum		to_phase;
 	char	   *from;
 	char	   *to;
+	bool		was_null;
 	bool		isnull;
 
-	from = TextDatumGetCString(slot_getattr(old_row, visitor->phase, &isnull));
-	to = TextDatumGetCString(slot_getattr(new_row, visitor->phase, &isnull));
+	if (old_row == NULL || new_row == NULL)
+		return;					/* hung on another event than UPDATE */
+	from_phase = slot_getattr(old_row, visitor->phase, &was_null);
+	to_phase = slot_getattr(new_row, visitor->phase, &isnull);
+	if (was_null || isnull)
+		return;
+	from = TextDatumGetCString(from_phase);
+	to = TextDatumGetCString(to_phase);
 	if (strcmp(from, to) == 0)
 		return;
 	args[0].value = slot_getattr(new_row, visitor->key, &args[0].isnull);

@@ -16,7 +16,7 @@ static void complete_territory(CrmRow *row, CrmTicket *ticket);
 static void complete_user(CrmRow *row, CrmTicket *ticket);
 static void complete_team(CrmRow *row, CrmTicket *ticket);
 static void take_owner(CrmRow *row, const char *owner_type);
-static void check_hierarchy(CrmRow *row, const char *parent, CrmStatement *find_loop);
+static void check_hierarchy(CrmRow *row, const char *key, const char *parent, CrmStatement *find_loop);
 
 static const char *const account_computed[] = {
 	"originating_lead_id", "merged_into_account_id", NULL
@@ -93,7 +93,7 @@ party_compose_name(CrmRow *row)
 static void
 complete_account(CrmRow *row, CrmTicket *ticket)
 {
-	check_hierarchy(row, "parent_account_id", &find_account_loop);
+	check_hierarchy(row, "account_id", "parent_account_id", &find_account_loop);
 }
 
 static void
@@ -105,7 +105,7 @@ complete_contact(CrmRow *row, CrmTicket *ticket)
 static void
 complete_territory(CrmRow *row, CrmTicket *ticket)
 {
-	check_hierarchy(row, "parent_territory_id", &find_territory_loop);
+	check_hierarchy(row, "territory_id", "parent_territory_id", &find_territory_loop);
 }
 
 static void
@@ -145,9 +145,9 @@ take_owner(CrmRow *row, const char *owner_type)
 
 /* check_hierarchy refuses a parent that stands below the row itself. */
 static void
-check_hierarchy(CrmRow *row, const char *parent, CrmStatement *find_loop)
+check_hierarchy(CrmRow *row, const char *key, const char *parent, CrmStatement *find_loop)
 {
-	int64		id = row->desc->natts > 0 ? DatumGetInt64(row->values[0]) : 0;
+	int64		id = row_int8(row, key);
 	CrmValue	args[] = {CRM_INT8(row_int8(row, parent)), CRM_INT8(id)};
 	bool		is_loop;
 

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #include "pricing/pricing.h"
 
@@ -15,6 +16,7 @@
 static void take_rate(CrmRow *row, const CrmCurrency *currency);
 static void refuse_range(CrmRow *row, const char *column, const char *message,
 						 const char *hint);
+static void refuse_nan(CrmRow *row, const char *column);
 static bool is_base(const char *column);
 static void complete_base(CrmRow *row, int column, const char *name);
 
@@ -36,13 +38,15 @@ pricing_complete_money(CrmRow *row)
 		if (attribute->atttypmod != MONEY_TYPMOD || attribute->atttypid != NUMERICOID ||
 			attribute->attisdropped || row->nulls[i] || is_base(NameStr(attribute->attname)))
 			continue;
+		if (numeric_is_nan(DatumGetNumeric(row->values[i])))
+			refuse_nan(row, NameStr(attribute->attname));
 		row_set_column(row, i, money_round(row->values[i], currency->decimals));
 	}
 	for (int i = 0; i < row->desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(row->desc, i);
 
-		if (attribute->atttypmod == MONEY_TYPMOD && !attribute->attisdropped &&
+		if (attribute->atttypmod == MONEY_TYPMOD && attribute->atttypid == NUMERICOID && !attribute->attisdropped &&
 			is_base(NameStr(attribute->attname)))
 			complete_base(row, i, NameStr(attribute->attname));
 	}
@@ -70,6 +74,24 @@ pricing_check_not_negative(CrmRow *row, const char *column)
 		return;
 	refuse_range(row, column, psprintf("%s must not be negative", column),
 				 "Give zero or more.");
+}
+
+/* pricing_check_numbers refuses NaN, which numeric takes and no sum survives. */
+void
+pricing_check_numbers(CrmRow *row, const char *const *columns, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (!row_is_null(row, columns[i]) && numeric_is_nan(DatumGetNumeric(row_datum(row, columns[i]))))
+			refuse_nan(row, columns[i]);
+	}
+}
+
+static void
+refuse_nan(CrmRow *row, const char *column)
+{
+	refuse_range(row, column, psprintf("%s must be a number", column),
+				 "NaN is no amount; give zero or leave the column out.");
 }
 
 /* refuse_range raises what a CHECK of the column would, with a way out. */
@@ -110,14 +132,14 @@ is_base(const char *column)
 	return length > 5 && strcmp(column + length - 5, "_base") == 0;
 }
 
-/* complete_base writes X_base = X divided by the row's rate. */
+/* complete_base writes X_base = X divided by the row's rate, where X is a number. */
 static void
 complete_base(CrmRow *row, int column, const char *name)
 {
 	char	   *source_name = pnstrdup(name, strlen(name) - 5);
 	int			source = row_column(row, source_name);
 
-	if (source < 0)
+	if (source < 0 || TupleDescAttr(row->desc, source)->atttypid != NUMERICOID)
 		return;
 	if (row->nulls[source])
 		row_set_null(row, name);

@@ -33,6 +33,7 @@ enum
 
 static bool read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context);
 static void refuse_moved_line(CrmRow *row, const CrmLines *lines);
+static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_noreturn();
 static void complete_product(CrmRow *row, const CrmLines *lines);
 static void refuse_product(CrmRow *row);
 static void refuse_unit(CrmRow *row);
@@ -67,14 +68,15 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 		if (!read_context(row, lines, &context))
 		{
 			SPI_finish();
-			if (row_is_null(row, "line_number"))
-				row_set(row, "line_number", Int32GetDatum(1));
-			return;				/* no such document: its foreign key says so */
+			refuse_no_document(row, lines);
 		}
 		if (!row_is_null(row, "product_id"))
 			complete_product(row, lines);
 		else
+		{
 			row_set(row, "volume_discount_amount", money_zero());
+			row_set_text(row, "pricing_error", "none");
+		}
 		number_line(row);
 		SPI_finish();
 	}
@@ -96,6 +98,27 @@ refuse_moved_line(CrmRow *row, const CrmLines *lines)
 			 errtablecol(row->rel, row_column(row, lines->header->key) + 1)));
 }
 
+/* refuse_no_document says what the foreign key would, also when row security hides the document. */
+static void
+refuse_no_document(CrmRow *row, const CrmLines *lines)
+{
+	const char *key = lines->header->key;
+
+	if (row_is_null(row, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("%s belongs to no %s", lifecycle_one(&lines->entity), lines->header->label),
+				 errdetail("Column \"%s\" is NULL.", key),
+				 errhint("Give %s.", key),
+				 errtablecol(row->rel, row_column(row, key) + 1)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("%s %lld does not exist", lines->header->name, (long long) row_int8(row, key)),
+			 errdetail("Table \"%s\" shows you no row with that key.", lines->header->name),
+			 errhint("Check %s, and your row rights.", key),
+			 errtablecol(row->rel, row_column(row, key) + 1)));
+}
+
 /* read_context fetches document, product and price; the result stays in SPI_tuptable. */
 static bool
 read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
@@ -106,11 +129,10 @@ read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 		CRM_ID(row_int8(row, "unit_id")),
 		CRM_BOOL(core_setting_is_on(row->org, "price_list_is_optional"))
 	};
-	bool		isnull;
 
 	if (core_run(row->org, &lines->context, args) == 0)
 		return false;
-	context->decimals = DatumGetInt32(core_result(0, COL_DECIMALS, &isnull));
+	context->decimals = core_result_int4(0, COL_DECIMALS);
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
 	return true;
 }
@@ -121,7 +143,6 @@ complete_product(CrmRow *row, const CrmLines *lines)
 {
 	bool		is_new = ROW_IS_INSERT(row) || row_changed(row, "product_id");
 	char	   *state = core_result_text(0, COL_PRODUCT_STATE);
-	bool		isnull;
 
 	if (state == NULL)
 		return;					/* no such product: its foreign key says so */
@@ -132,7 +153,7 @@ complete_product(CrmRow *row, const CrmLines *lines)
 		row_set_int8(row, "unit_id", core_result_int8(0, COL_DEFAULT_UNIT));
 	else if (!core_result_bool(0, COL_UNIT_FITS))
 		refuse_unit(row);
-	check_quantity(row, DatumGetInt32(core_result(0, COL_QUANTITY_DECIMALS, &isnull)));
+	check_quantity(row, core_result_int4(0, COL_QUANTITY_DECIMALS));
 	complete_price(row, lines);
 }
 
@@ -167,7 +188,7 @@ check_quantity(CrmRow *row, int decimals)
 {
 	Datum		quantity = row_datum(row, "quantity");
 
-	if (core_import_mode || money_scale(quantity) <= decimals)
+	if (core_import_mode || numeric_is_nan(DatumGetNumeric(quantity)) || money_scale(quantity) <= decimals)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
@@ -205,7 +226,7 @@ take_list_price(CrmRow *row)
 	const char *error = "none";
 	char	   *method = core_result_text(0, COL_METHOD);
 	bool		isnull;
-	Datum		amount = core_result(0, COL_AMOUNT, &isnull);
+	Datum		amount = core_result(0, COL_AMOUNT, NUMERICOID, &isnull);
 
 	if (method == NULL && core_setting_is_on(row->org, "price_list_is_optional"))
 		amount = money_zero();
@@ -225,16 +246,15 @@ take_list_price(CrmRow *row)
 static void
 number_line(CrmRow *row)
 {
-	bool		isnull;
-
 	if (row_is_null(row, "line_number"))
-		row_set(row, "line_number", core_result(0, COL_NEXT_NUMBER, &isnull));
+		row_set_as(row, "line_number", INT4OID, Int32GetDatum(core_result_int4(0, COL_NEXT_NUMBER)));
 }
 
 /* compute_amounts fills base amount, discount and extended amount; a note has none. */
 static void
 compute_amounts(CrmRow *row, const CrmLineContext *context)
 {
+	static const char *const amounts[] = {"quantity", "price_per_unit", "manual_discount_amount", "tax_amount"};
 	char	   *kind = row_text(row, "line_kind");
 	bool		is_note = kind && strcmp(kind, "note") == 0;
 	Datum		quantity;
@@ -248,6 +268,7 @@ compute_amounts(CrmRow *row, const CrmLineContext *context)
 		row_set(row, "manual_discount_amount", money_zero());
 		row_set(row, "tax_amount", money_zero());
 	}
+	pricing_check_numbers(row, amounts, lengthof(amounts));
 	if (row_is_null(row, "quantity") || row_is_null(row, "price_per_unit") ||
 		row_is_null(row, "manual_discount_amount") || row_is_null(row, "tax_amount"))
 		return;					/* NOT NULL says which */

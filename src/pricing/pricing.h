@@ -38,6 +38,7 @@ extern void pricing_take_defaults(CrmRow *row, bool has_price_list);
 extern void pricing_complete_money(CrmRow *row);
 extern void pricing_check_percent(CrmRow *row, const char *column);
 extern void pricing_check_not_negative(CrmRow *row, const char *column);
+extern void pricing_check_numbers(CrmRow *row, const char *const *columns, int n);
 
 /* ---- lines and headers (line.c, header.c, rollup.c) ---- */
 
@@ -56,7 +57,11 @@ typedef struct CrmLines
 typedef struct CrmLineContext
 {
 	bool		is_copy;		/* prices come from the source line */
-	bool		has_known_totals;	/* header was written with its totals */
+	bool		has_known_totals;	/* header was written with these totals: */
+	Datum		amount;
+	Datum		discount;
+	Datum		tax;
+	bool		has_error;
 	int			decimals;
 	bool		is_per_unit;	/* discount method */
 } CrmLineContext;

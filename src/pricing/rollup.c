@@ -27,10 +27,25 @@ typedef struct Headers
 	int			size;
 } Headers;
 
+/* what the lines that a statement inserted sum up to */
+typedef struct Sums
+{
+	AttrNumber	kind;
+	AttrNumber	base;
+	AttrNumber	extended;
+	AttrNumber	line_tax;
+	AttrNumber	error;
+	CrmLineContext total;
+} Sums;
+
 static CrmLines *all_lines[MAX_LINES];
 static int	n_lines = 0;
 
 static CrmLines *lines_named(const char *name);
+static bool has_these_totals(TriggerData *trigdata, CrmLineContext *known);
+static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
+static char *text_of(TupleTableSlot *slot, AttrNumber column);
+static Datum number_of(TupleTableSlot *slot, AttrNumber column);
 static void visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static void add_header(Headers *headers, TupleTableSlot *slot);
 static int	compare_ids(const void *a, const void *b);
@@ -64,7 +79,7 @@ pricing_add_lines(CrmLines *lines)
 		"JOIN @price_list pl ON pl.price_list_id = x.price_list_id "
 		"WHERE x.product_id = $2 AND x.unit_id = coalesce($3, p.default_unit_id) "
 		"AND pl.currency_code = h.currency_code "
-		"AND (x.price_list_id = h.price_list_id OR ($4 AND x.price_list_id = p.price_list_id)) "
+		"AND x.price_list_id = ANY (ARRAY[h.price_list_id, CASE WHEN $4 THEN p.price_list_id END]) "
 		"ORDER BY x.price_list_id = h.price_list_id DESC NULLS LAST LIMIT 1) i ON true "
 		"WHERE h.%3$s = $1", is_locked, line, key, header);
 	memcpy(lines->context.argtypes, ((Oid[]) {INT8OID, INT8OID, INT8OID, BOOLOID}), sizeof(Oid) * 4);
@@ -79,7 +94,7 @@ pricing_add_lines(CrmLines *lines)
 		"coalesce(sum(l.base_amount - l.extended_amount + l.tax_amount), 0) AS discount, "
 		"coalesce(sum(l.tax_amount), 0) AS tax, "
 		"CASE WHEN bool_or(l.pricing_error <> 'none') THEN 'detail_error' ELSE 'none' END AS error "
-		"FROM unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%3$s = x.id AND l.line_kind = 'standard' "
+		"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%3$s = x.id AND l.line_kind = 'standard' "
 		"GROUP BY x.id) s WHERE h.%3$s = s.id AND (h.total_line_item_amount, "
 		"h.total_line_item_discount_amount, h.total_tax, h.pricing_error) "
 		"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error)", line, header, key);
@@ -103,9 +118,9 @@ pricing_roll_up(PG_FUNCTION_ARGS)
 	Headers		headers = {0};
 
 	if (lifecycle_find_ticket(relid, TICKET_WRITE) ||
-		(birth && birth->context && ((const CrmLineContext *) birth->context)->has_known_totals))
+		(birth && birth->context && has_these_totals(trigdata, birth->context)))
 		return PointerGetDatum(NULL);
-	headers.column = core_column(trigdata->tg_relation, lines->header->key) + 1;
+	headers.column = core_attribute(trigdata->tg_relation, lines->header->key, INT8OID);
 	core_visit_transitions(trigdata, visit, &headers);
 	if (headers.n == 0)
 		return PointerGetDatum(NULL);
@@ -115,6 +130,73 @@ pricing_roll_up(PG_FUNCTION_ARGS)
 	roll_up(core_organization_of(trigdata->tg_relation), lines, headers.ids, headers.n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * has_these_totals tells whether the copied lines came out as their header was
+ * written. They did not when a trigger of somebody's, or column_map, made them
+ * others than their source, or when such a trigger adds lines meanwhile: then
+ * they are summed, these and those that follow.
+ */
+static bool
+has_these_totals(TriggerData *trigdata, CrmLineContext *known)
+{
+	Relation	rel = trigdata->tg_relation;
+	Sums		sums = {
+		.kind = core_attribute(rel, "line_kind", TEXTOID),
+		.base = core_attribute(rel, "base_amount", NUMERICOID),
+		.extended = core_attribute(rel, "extended_amount", NUMERICOID),
+		.line_tax = core_attribute(rel, "tax_amount", NUMERICOID),
+		.error = core_attribute(rel, "pricing_error", TEXTOID),
+		.total = {.amount = money_zero(), .discount = money_zero(), .tax = money_zero()}
+	};
+
+	if (!known->has_known_totals)
+		return false;
+	core_visit_transitions(trigdata, visit_sums, &sums);
+	known->has_known_totals = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
+		money_compare(sums.total.amount, known->amount) == 0 &&
+		money_compare(sums.total.discount, known->discount) == 0 &&
+		money_compare(sums.total.tax, known->tax) == 0 &&
+		sums.total.has_error == known->has_error;
+	return known->has_known_totals;
+}
+
+static void
+visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
+{
+	Sums	   *sums = state;
+	Datum		net;
+
+	if (new_row == NULL || strcmp(text_of(new_row, sums->kind), "standard") != 0)
+		return;
+	net = money_subtract(number_of(new_row, sums->extended), number_of(new_row, sums->line_tax));
+	sums->total.amount = money_add(sums->total.amount, net);
+	sums->total.discount = money_add(sums->total.discount,
+									 money_subtract(number_of(new_row, sums->base), net));
+	sums->total.tax = money_add(sums->total.tax, number_of(new_row, sums->line_tax));
+	if (strcmp(text_of(new_row, sums->error), "none") != 0)
+		sums->total.has_error = true;
+}
+
+/* text_of returns a text that is NOT NULL in our tables. */
+static char *
+text_of(TupleTableSlot *slot, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? pstrdup("") : TextDatumGetCString(value);
+}
+
+/* number_of returns a number that is NOT NULL in our tables. */
+static Datum
+number_of(TupleTableSlot *slot, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? money_zero() : value;
 }
 
 static CrmLines *
@@ -175,6 +257,8 @@ roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
 
 	ticket.n = keep_living(org, lines, ids, found);
 	ticket.ids = ids;
+	if (ticket.n < n)
+		lifecycle_refuse_hidden(org, lines->header, args[0], ids, ticket.n);
 	if (ticket.n == 0)
 		return;					/* the headers are being deleted themselves */
 	args[0] = CRM_DATUM(core_int8_array(ids, ticket.n));
@@ -187,7 +271,7 @@ keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 foun
 {
 	for (uint64 i = 0; i < found; i++)
 	{
-		char	   *state = core_result_text(i, 2);
+		char	   *state = core_result_name(i, 2);
 
 		ids[i] = core_result_int8(i, 1);
 		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))

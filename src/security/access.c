@@ -58,15 +58,16 @@ security_grant_access(PG_FUNCTION_ARGS)
 void
 security_restore_access(CrmOrganization *org)
 {
-	uint64		n = core_run(org, &select_access, NULL);
+	uint64		n = core_run_as_owner(org, &select_access, "role_access", NULL);
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < n; i++)
 	{
 		char	   *role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char	   *level = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
 
-		if (OidIsValid(get_role_oid(role, true)))
-			grant_level(org, role, level_rank(SPI_getvalue(rows->vals[i], rows->tupdesc, 2)));
+		if (role && level && OidIsValid(get_role_oid(role, true)))
+			grant_level(org, role, level_rank(level));
 	}
 }
 
@@ -91,7 +92,7 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 	for (int i = 0; i <= rank; i++)
 	{
 		CrmValue	args[] = {core_text_value(levels[i])};
-		uint64		n = core_run(org, &select_rules, args);
+		uint64		n = core_run_as_owner(org, &select_rules, "access_rule", args);
 		SPITupleTable *rows = SPI_tuptable;
 
 		for (uint64 j = 0; j < n; j++)
@@ -99,6 +100,8 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 			char	   *kind = SPI_getvalue(rows->vals[j], rows->tupdesc, 1);
 			char	   *name = SPI_getvalue(rows->vals[j], rows->tupdesc, 2);
 
+			if (kind == NULL || name == NULL)
+				continue;
 			if (strcmp(kind, "table") == 0)
 				execute(psprintf("GRANT INSERT, UPDATE, DELETE ON %s.%s TO %s", org->quoted,
 								 quote_identifier(name), quote_identifier(role)));

@@ -119,7 +119,7 @@ load_identities(CrmOrganization *org)
 	n = core_config_rows(org, "crm_user", &select_users);
 	for (uint64 i = 0; i < n; i++)
 	{
-		UserEntry  *entry = hash_search(identities->users, core_result_text(i, 1),
+		UserEntry  *entry = hash_search(identities->users, core_result_name(i, 1),
 										HASH_ENTER, NULL);
 
 		entry->owner_id = core_result_int8(i, 2);
@@ -128,6 +128,6 @@ load_identities(CrmOrganization *org)
 		identities->default_team = core_result_int8(0, 1);
 	n = core_config_rows(org, "role_access", &select_impersonators);
 	for (uint64 i = 0; i < n; i++)
-		identities->impersonators = lappend(identities->impersonators, core_result_text(i, 1));
+		identities->impersonators = lappend(identities->impersonators, core_result_name(i, 1));
 	return identities;
 }
