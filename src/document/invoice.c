@@ -174,16 +174,8 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id)};
 	CrmMove		back = {.entity = &document_order.entity, .made_by = "cancel_invoice", .to = "fulfilled"};
-	Invoice		invoice;
-	int64		order_id = 0;
-	char	   *order_state = NULL;
+	Invoice		invoice = lock_invoice(org, id);
 
-	if (core_run(org, &lock_order_of, args) > 0)
-	{
-		order_id = core_result_int8(0, 1);
-		order_state = core_result_text(0, 2);
-	}
-	invoice = lock_invoice(org, id);
 	lifecycle_require(org, &move, id, invoice.state);
 	core_run(org, &count_payments, args);
 	if (core_result_int8(0, 1) > 0)
@@ -195,8 +187,8 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	lifecycle_move(org, &move, id, invoice.state);
 	recount(org, id);
-	if (order_state && strcmp(order_state, "invoiced") == 0)
-		lifecycle_move(org, &back, order_id, order_state);
+	if (core_run(org, &lock_order_of, args) > 0 && strcmp(core_result_name(0, 2), "invoiced") == 0)
+		lifecycle_move(org, &back, core_result_int8(0, 1), "invoiced");
 	return core_end_text("canceled");
 }
 

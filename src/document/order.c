@@ -1,6 +1,10 @@
 /*
  * order.c
  *	  The way of an order: submitted, fulfilled, invoiced or canceled (D§3.6).
+ *
+ * Whoever edits a line holds it and then waits for its document, so a call
+ * that writes lines locks them first: invoice lines, invoice, order lines,
+ * order.
  */
 #include "postgres.h"
 
@@ -31,6 +35,7 @@ typedef struct LineList
 } LineList;
 
 static Order lock_order(CrmOrganization *org, int64 id);
+static void lock_lines(CrmOrganization *org, const CrmDocument *document, int64 id);
 static void end_order(CrmOrganization *org, const Order *order, const CrmMove *move,
 					  const char *reason, CrmStatement *update);
 static int64 invoice_rest(CrmOrganization *org, const Order *order, const char *made_by);
@@ -134,9 +139,11 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 		.reason = core_optional_text(fcinfo, 1)
 	};
 	CrmOrganization *org = core_begin();
-	Order		order = lock_order(org, id);
+	Order		order;
 	int64		invoice_id = 0;
 
+	lock_lines(org, &document_order, id);
+	order = lock_order(org, id);
 	lifecycle_require(org, &move, id, order.state);
 	document_require_prices(org, &document_order, id);
 	end_order(org, &order, &move, lifecycle_reason(org, &move), &fulfill);
@@ -180,9 +187,11 @@ document_invoice_order(PG_FUNCTION_ARGS)
 {
 	int64		id = core_id_argument(fcinfo, 0, "sales_order_id");
 	CrmOrganization *org = core_begin();
-	Order		order = lock_order(org, id);
+	Order		order;
 	int64		invoice_id;
 
+	lock_lines(org, &document_order, id);
+	order = lock_order(org, id);
 	if (strcmp(order.state, "submitted") == 0 || strcmp(order.state, "canceled") == 0)
 		refuse_invoice(&order);
 	document_require_prices(org, &document_order, id);
@@ -310,11 +319,14 @@ set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked)
 	const CrmEntity *entity = &document->entity;
 	int64		id = core_id_argument(fcinfo, 0, entity->key);
 	CrmOrganization *org = core_begin();
-	char	   *state = lifecycle_lock(org, entity, id);
+	char	   *state;
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = entity->name, .ids = &id, .n = 1};
 	CrmValue	args[] = {CRM_INT8(id), CRM_BOOL(is_locked)};
 	uint64		changed;
 
+	if (!is_locked)
+		lock_lines(org, document, id);
+	state = lifecycle_lock(org, entity, id);
 	if (lifecycle_is_read_only(org, entity->name, state))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
@@ -331,6 +343,18 @@ set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked)
 		pricing_reprice(org, &document->lines, id);
 	SPI_finish();
 	return BoolGetDatum(is_locked);
+}
+
+/* lock_lines locks the lines of a document that a call is going to write. */
+static void
+lock_lines(CrmOrganization *org, const CrmDocument *document, int64 id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(id)};
+
+	core_run(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 ORDER BY %s FOR NO KEY UPDATE",
+									   document->lines.entity.name, document->entity.key,
+									   document->lines.entity.key), types), args);
 }
 
 static Order

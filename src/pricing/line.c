@@ -201,7 +201,8 @@ check_quantity(CrmRow *row, int decimals)
 
 /*
  * complete_price takes the list price unless the seller overrode it, or the
- * document is locked and the line already has its price.
+ * document is locked and the line already has its price. An imported line
+ * keeps the price of its time.
  */
 static void
 complete_price(CrmRow *row, const CrmLines *lines)
@@ -209,9 +210,11 @@ complete_price(CrmRow *row, const CrmLines *lines)
 	bool		is_kept = ROW_IS_UPDATE(row) && core_result_bool(0, COL_LOCKED) &&
 		!row_changed(row, "product_id") && !row_changed(row, "unit_id") &&
 		!row_changed(row, "is_price_overridden");
+	bool		is_imported = core_import_mode && ROW_IS_INSERT(row) &&
+		!row_is_null(row, "price_per_unit") && !money_is_zero(row_datum(row, "price_per_unit"));
 
 	row_set(row, "volume_discount_amount", money_zero());
-	if (row_bool(row, "is_price_overridden"))
+	if (row_bool(row, "is_price_overridden") || is_imported)
 		row_set_text(row, "pricing_error", "none");
 	else if (is_kept)
 		row_keep_old(row, "price_per_unit");
