@@ -54,6 +54,7 @@ static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, 
 static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
+PG_FUNCTION_INFO_V1(pricing_follow_price_list);
 
 /* pricing_add_lines registers a kind of line and writes its three statements. */
 void
@@ -289,6 +290,29 @@ refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char 
 			 errdetail("%s is read-only, and its lines with it.", lifecycle_called(lines->header, id)),
 			 errhint("%s", lifecycle_ways_out(org, lines->header->name, state)),
 			 err_generic_string(PG_DIAG_TABLE_NAME, lines->entity.name)));
+}
+
+/*
+ * pricing_follow_price_list is the AFTER UPDATE trigger of a document whose
+ * price list was set: its lines take the prices of the new one, unless the
+ * document is closed or its prices are locked. Its argument is the line's
+ * entity.
+ */
+Datum
+pricing_follow_price_list(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	CrmLines   *lines = lines_named(core_trigger_argument(trigdata, 0));
+	CrmRow	   *row = core_row(trigdata);
+	char	   *state = row_text(row, "state");
+
+	if (!row_changed(row, "price_list_id") || row_bool(row, "is_price_locked") || core_import_mode ||
+		(state && lifecycle_is_read_only(row->org, lines->header->name, state)))
+		return PointerGetDatum(NULL);
+	SPI_connect();
+	pricing_reprice(row->org, lines, row_int8(row, lines->header->key));
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }
 
 /* pricing_reprice prices the lines of a document anew from the catalogue. */

@@ -98,6 +98,7 @@ SELECT refused(format('INSERT INTO quote_product (quote_id, product_description,
 SELECT refused('INSERT INTO quote_product (quote_id, product_id, quantity) VALUES (id(''q''), id(''Chair''), ''NaN'')', '23514', 'nor of a product');
 SELECT refused('UPDATE quote SET freight_amount = ''NaN'' WHERE quote_id = id(''q'')', '23514', 'nor the freight');
 SELECT refused('INSERT INTO lead (last_name, estimated_value) VALUES (''x'', ''NaN'')', '23514', 'nor the value of a lead');
+DELETE FROM quote_product WHERE quote_id = id('q');	-- else its catalogue lines lose their prices with the list
 UPDATE quote SET price_list_id = NULL WHERE quote_id = id('q');
 WITH made AS (INSERT INTO quote_product (quote_id, product_id) VALUES (id('q'), id('Chair')) RETURNING quote_product_id) SELECT remember('line', quote_product_id) FROM made \gset
 UPDATE quote_product SET product_id = NULL, unit_id = NULL, product_description = 'Stool', price_per_unit = 9 WHERE quote_product_id = id('line');
