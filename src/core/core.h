@@ -165,6 +165,8 @@ typedef void (*CrmTransitionVisitor) (TupleTableSlot *old_row,
 
 extern void core_visit_transitions(TriggerData *trigdata,
 								   CrmTransitionVisitor visit, void *state);
+extern int64 *core_transition_ids(TriggerData *trigdata, const char *column, int *n);
+extern int	core_compare_ids(const void *a, const void *b);
 
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);

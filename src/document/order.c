@@ -9,8 +9,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/tuptable.h"
-#include "lib/qunique.h"
 #include "utils/builtins.h"
 
 #include "activity/activity.h"
@@ -25,15 +23,6 @@ typedef struct Order
 	int64		owner_id;
 } Order;
 
-/* the order lines whose invoices a statement touched */
-typedef struct LineList
-{
-	int			column;
-	int64	   *ids;
-	int			n;
-	int			size;
-} LineList;
-
 static Order lock_order(CrmOrganization *org, int64 id);
 static void lock_lines(CrmOrganization *org, const CrmDocument *document, int64 id);
 static void end_order(CrmOrganization *org, const Order *order, const CrmMove *move,
@@ -41,9 +30,6 @@ static void end_order(CrmOrganization *org, const Order *order, const CrmMove *m
 static int64 invoice_rest(CrmOrganization *org, const Order *order, const char *made_by);
 static void mark_invoiced(CrmOrganization *org, const Order *order, const char *made_by);
 static void refuse_invoice(const Order *order);
-static void visit_line(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
-static void add_line(LineList *list, TupleTableSlot *slot);
-static int	compare_ids(const void *a, const void *b);
 static Datum set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked);
 
 static CrmStatement lock_one = {
@@ -217,15 +203,13 @@ Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
-	LineList	list = {.column = core_attribute(trigdata->tg_relation, "sales_order_product_id", INT8OID)};
+	int			n;
+	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);
 
-	core_visit_transitions(trigdata, visit_line, &list);
-	if (list.n == 0)
+	if (n == 0)
 		return PointerGetDatum(NULL);
-	qsort(list.ids, list.n, sizeof(int64), compare_ids);
-	list.n = qunique(list.ids, list.n, sizeof(int64), compare_ids);
 	SPI_connect();
-	document_recount(core_organization_of(trigdata->tg_relation), list.ids, list.n);
+	document_recount(core_organization_of(trigdata->tg_relation), lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -433,39 +417,4 @@ refuse_invoice(const Order *order)
 			 errdetail("Order %s is neither active nor fulfilled.", order->number),
 			 errhint("A submitted order is invoiced by fulfill_order()."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "sales_order")));
-}
-
-static void
-visit_line(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
-{
-	if (old_row)
-		add_line(state, old_row);
-	if (new_row)
-		add_line(state, new_row);
-}
-
-static void
-add_line(LineList *list, TupleTableSlot *slot)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, list->column, &isnull);
-
-	if (isnull)
-		return;
-	if (list->n == list->size)
-	{
-		list->size = Max(8, list->size * 2);
-		list->ids = list->ids ? repalloc(list->ids, sizeof(int64) * list->size)
-			: palloc(sizeof(int64) * list->size);
-	}
-	list->ids[list->n++] = DatumGetInt64(value);
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
 }

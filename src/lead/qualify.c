@@ -24,7 +24,6 @@ static ErrorData *attempt(CrmOrganization *org, const int64 *ids, int n,
 static void qualify_good(CrmOrganization *org, LeadPlan *plans, int n, const LeadWish *wish);
 static void pass_on(ErrorData *error);
 static void keep_error(LeadPlan *plan, ErrorData *error);
-static int	compare_ids(const void *a, const void *b);
 static LeadPlan *find_plan(LeadPlan *plans, int n, int64 id);
 static void put_result(ReturnSetInfo *result, int64 id, LeadPlan *plan, bool is_repeated);
 static void put_step(ReturnSetInfo *result, const char *entity, bool is_new, int64 id,
@@ -284,20 +283,11 @@ keep_error(LeadPlan *plan, ErrorData *error)
 	plan->hint = error->hint;
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* find_plan finds the plan of a lead among those read in key order. */
 static LeadPlan *
 find_plan(LeadPlan *plans, int n, int64 id)
 {
-	return bsearch(&id, plans, n, sizeof(LeadPlan), compare_ids);
+	return bsearch(&id, plans, n, sizeof(LeadPlan), core_compare_ids);
 }
 
 /* put_result adds what became of one requested lead. */

@@ -10,22 +10,13 @@
 
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
-#include "lib/qunique.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 
 #include "pricing/pricing.h"
 
 #define MAX_LINES 8
-
-/* the headers whose lines a statement touched */
-typedef struct Headers
-{
-	int			column;
-	int64	   *ids;
-	int			n;
-	int			size;
-} Headers;
 
 /* what the lines that a statement inserted sum up to */
 typedef struct Sums
@@ -38,17 +29,27 @@ typedef struct Sums
 	CrmLineContext total;
 } Sums;
 
+#define SUMMED_COLUMNS 5
+
+/* whether a statement on lines counts only (is_counting) */
+typedef struct Counting
+{
+	Oid			relid;
+	int			key;
+	int			columns[SUMMED_COLUMNS];
+	bool		is_so;
+} Counting;
+
 static CrmLines *all_lines[MAX_LINES];
 static int	n_lines = 0;
 
+static bool is_counting(TriggerData *trigdata, const CrmLines *lines);
+static void visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static CrmLines *lines_named(const char *name);
 static bool has_these_totals(TriggerData *trigdata, CrmLineContext *known);
 static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static char *text_of(TupleTableSlot *slot, AttrNumber column);
 static Datum number_of(TupleTableSlot *slot, AttrNumber column);
-static void visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
-static void add_header(Headers *headers, TupleTableSlot *slot);
-static int	compare_ids(const void *a, const void *b);
 static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
 static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found);
 static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
@@ -116,19 +117,17 @@ pricing_roll_up(PG_FUNCTION_ARGS)
 	CrmLines   *lines = lines_named(core_trigger_argument(trigdata, 0));
 	Oid			relid = RelationGetRelid(trigdata->tg_relation);
 	CrmTicket  *birth = lifecycle_find_ticket(relid, TICKET_BIRTH);
-	Headers		headers = {0};
+	int64	   *headers;
+	int			n;
 
-	if (lifecycle_find_ticket(relid, TICKET_WRITE) ||
+	if (is_counting(trigdata, lines) ||
 		(birth && birth->context && has_these_totals(trigdata, birth->context)))
 		return PointerGetDatum(NULL);
-	headers.column = core_attribute(trigdata->tg_relation, lines->header->key, INT8OID);
-	core_visit_transitions(trigdata, visit, &headers);
-	if (headers.n == 0)
+	headers = core_transition_ids(trigdata, lines->header->key, &n);
+	if (n == 0)
 		return PointerGetDatum(NULL);
-	qsort(headers.ids, headers.n, sizeof(int64), compare_ids);
-	headers.n = qunique(headers.ids, headers.n, sizeof(int64), compare_ids);
 	SPI_connect();
-	roll_up(core_organization_of(trigdata->tg_relation), lines, headers.ids, headers.n);
+	roll_up(core_organization_of(trigdata->tg_relation), lines, headers, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -200,6 +199,52 @@ number_of(TupleTableSlot *slot, AttrNumber column)
 	return isnull ? money_zero() : value;
 }
 
+/*
+ * is_counting tells whether the statement only counts on lines, by a call's
+ * ticket for each of them, and changes nothing that is summed: such a
+ * statement may touch the lines of a closed document.
+ */
+static bool
+is_counting(TriggerData *trigdata, const CrmLines *lines)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			summed[SUMMED_COLUMNS] = {
+		{"line_kind", TEXTOID}, {"base_amount", NUMERICOID}, {"tax_amount", NUMERICOID},
+		{"extended_amount", NUMERICOID}, {"pricing_error", TEXTOID}
+	};
+	Counting	counting = {.relid = RelationGetRelid(trigdata->tg_relation), .is_so = true};
+
+	if (!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ||
+		lifecycle_find_ticket(counting.relid, TICKET_WRITE) == NULL)
+		return false;
+	counting.key = core_attribute(trigdata->tg_relation, lines->entity.key, INT8OID);
+	for (int i = 0; i < SUMMED_COLUMNS; i++)
+		counting.columns[i] = core_attribute(trigdata->tg_relation, summed[i].name, summed[i].type);
+	core_visit_transitions(trigdata, visit_counting, &counting);
+	return counting.is_so;
+}
+
+static void
+visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
+{
+	Counting   *counting = state;
+	bool		isnull;
+	int64		id = DatumGetInt64(slot_getattr(new_row, counting->key, &isnull));
+
+	if (!lifecycle_has_ticket(counting->relid, id))
+		counting->is_so = false;
+	for (int i = 0; i < SUMMED_COLUMNS && counting->is_so; i++)
+	{
+		Datum		before = slot_getattr(old_row, counting->columns[i], &isnull);
+		Datum		after = slot_getattr(new_row, counting->columns[i], &isnull);
+
+		counting->is_so = datum_image_eq(before, after, false, -1);
+	}
+}
+
 static CrmLines *
 lines_named(const char *name)
 {
@@ -209,43 +254,6 @@ lines_named(const char *name)
 			return all_lines[i];
 	}
 	elog(ERROR, "no lines are called %s", name);
-}
-
-static void
-visit(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
-{
-	if (new_row)
-		add_header(state, new_row);
-	else
-		add_header(state, old_row);
-}
-
-/* add_header collects a header once in a row; the rest is made unique later. */
-static void
-add_header(Headers *headers, TupleTableSlot *slot)
-{
-	bool		isnull;
-	int64		id = DatumGetInt64(slot_getattr(slot, headers->column, &isnull));
-
-	if (headers->n > 0 && headers->ids[headers->n - 1] == id)
-		return;
-	if (headers->n == headers->size)
-	{
-		headers->size = Max(8, headers->size * 2);
-		headers->ids = headers->ids
-			? repalloc(headers->ids, sizeof(int64) * headers->size)
-			: palloc(sizeof(int64) * headers->size);
-	}
-	headers->ids[headers->n++] = id;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
 }
 
 /* roll_up locks the headers, refuses closed ones, and writes the sums. */

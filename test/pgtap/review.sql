@@ -2,7 +2,7 @@
 -- row security; and what users' own triggers, columns and maps must not break.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(39);
+SELECT plan(40);
 
 CREATE ROLE tap_maker;
 CREATE ROLE tap_blind;
@@ -155,6 +155,23 @@ SELECT is(relowner::regrole::text, 'tap_maker', 'and the view is its owner''s') 
 SET LOCAL ROLE tap_maker;
 SELECT refused('SELECT sales_crm.repair(organization => ''crm'')', '42501', 'that of another is refused');
 RESET ROLE;
+
+-- A user's trigger that changes another line while a call counts what is invoiced: that line is summed all the same.
+SELECT remember('nested', sales_order_id) FROM (SELECT order_in('active') AS sales_order_id) AS made \gset
+CREATE FUNCTION tap.dearer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.quantity_invoiced <> OLD.quantity_invoiced THEN
+		UPDATE crm.sales_order_product SET tax_amount = tax_amount + 1
+		 WHERE sales_order_id = NEW.sales_order_id AND sales_order_product_id <> NEW.sales_order_product_id;
+	END IF;
+	RETURN NULL;
+END $$;
+INSERT INTO sales_order_product (sales_order_id, product_description, quantity, price_per_unit) VALUES (id('nested'), 'Carpet', 1, 40);
+CREATE TRIGGER z_dearer AFTER UPDATE ON sales_order_product FOR EACH ROW EXECUTE FUNCTION tap.dearer();
+SELECT sales_crm.create_invoice_from_order(sales_order_id => id('nested')) \gset
+DROP TRIGGER z_dearer ON sales_order_product;
+SELECT is(total_tax, (SELECT sum(tax_amount) FROM sales_order_product WHERE sales_order_id = id('nested')), 'a line changed while the invoice is counted is summed')
+  FROM sales_order WHERE sales_order_id = id('nested');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT finish();
