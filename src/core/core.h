@@ -54,7 +54,7 @@ typedef struct CrmStatement
 	const char *sql;
 	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
 	bool		is_report;		/* reads whole tables: planned as it comes */
-	bool		is_newest;		/* reads under the snapshot that core_config_rows pushed */
+	bool		is_newest;		/* reads under the newest snapshot, which the caller pushed */
 } CrmStatement;
 
 typedef struct CrmValue
@@ -75,6 +75,8 @@ extern Datum core_int8_array(const int64 *ids, int n);
 extern char *core_expand(const CrmOrganization *org, const char *sql);
 extern uint64 core_run(CrmOrganization *org, CrmStatement *statement,
 					   const CrmValue *args);
+extern uint64 core_run_newest(CrmOrganization *org, CrmStatement *statement,
+							  const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);

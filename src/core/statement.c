@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "core/core.h"
 
@@ -74,6 +75,22 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 		elog(ERROR, "statement failed with %s: %s",
 			 SPI_result_code_string(rc), statement->sql);
 	return SPI_processed;
+}
+
+/*
+ * core_run_newest reads under the newest snapshot, also where the transaction
+ * has an older one (REPEATABLE READ): for what must be seen after a lock.
+ */
+uint64
+core_run_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
+{
+	uint64		processed;
+
+	statement->is_newest = true;
+	PushActiveSnapshot(GetLatestSnapshot());
+	processed = core_run(org, statement, args);
+	PopActiveSnapshot();
+	return processed;
 }
 
 /*

@@ -156,7 +156,7 @@ document_cancel_order(PG_FUNCTION_ARGS)
 	CrmValue	args[] = {CRM_INT8(id)};
 
 	lifecycle_require(org, &move, id, order.state);
-	if (core_run(org, &find_live_invoice, args) > 0)
+	if (core_run_newest(org, &find_live_invoice, args) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
 				 errmsg("the order has an invoice and cannot be canceled"),

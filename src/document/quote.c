@@ -230,7 +230,7 @@ document_order_quote(PG_FUNCTION_ARGS)
 				 errdetail("Quote %s revision %d is not won.", quote->number, quote->revision),
 				 errhint("Use accept_quote(), or win_quote() first."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "quote")));
-	if (core_run(org, &find_live_order, args) > 0)
+	if (core_run_newest(org, &find_live_order, args) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
 				 errmsg("the quote already has an order"),

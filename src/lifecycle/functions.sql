@@ -13,3 +13,7 @@ COMMENT ON FUNCTION check_born() IS 'Trigger, AFTER INSERT of a row (arguments: 
 CREATE FUNCTION refuse_truncate() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'lifecycle_refuse_truncate';
 COMMENT ON FUNCTION refuse_truncate() IS 'Trigger, BEFORE TRUNCATE: refuses it, since it would pass by every rule.';
+
+CREATE FUNCTION check_map() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'lifecycle_check_map';
+COMMENT ON FUNCTION check_map() IS 'Trigger, BEFORE each row of column_map: refuses a pair that names a column which is not there (42703).';

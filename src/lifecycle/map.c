@@ -43,7 +43,11 @@ static void *load_maps(CrmOrganization *org);
 static void append_source(StringInfo text, const char *from, const char *to, const char *otherwise,
 						  const CrmOverride *overrides, int n);
 static char *default_of(CrmOrganization *org, uint64 i);
+static void check_pair_column(CrmRow *row, const char *entity_column, const char *name_column);
+static bool has_column(CrmOrganization *org, const char *table, const char *column);
 static MapEntry *map_entry(Maps *maps, const char *source, const char *target);
+
+PG_FUNCTION_INFO_V1(lifecycle_check_map);
 
 static const CrmConfig map_config = {
 	.tables = {"column_map"},
@@ -155,6 +159,9 @@ load_maps(CrmOrganization *org)
 	{
 		MapEntry   *entry = map_entry(maps, core_result_name(i, 1), core_result_name(i, 2));
 
+		if (!has_column(org, core_result_name(i, 1), core_result_name(i, 3)) ||
+			!has_column(org, core_result_name(i, 2), core_result_name(i, 4)))
+			continue;			/* the column was dropped: there is nothing to copy */
 		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_name(i, 3))));
 		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_name(i, 4))));
 		entry->defaults = lappend(entry->defaults, default_of(org, i));
@@ -184,6 +191,45 @@ default_of(CrmOrganization *org, uint64 i)
 		expression = build_column_default(rel, to);
 	table_close(rel, AccessShareLock);
 	return expression ? deparse_expression(expression, NIL, false, false) : NULL;
+}
+
+/*
+ * lifecycle_check_map is the BEFORE trigger of column_map: a pair must name
+ * columns that are there. One whose column is dropped later copies nothing.
+ */
+Datum
+lifecycle_check_map(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	CrmRow	   *row = core_row(trigdata);
+
+	check_pair_column(row, "source_entity", "source_column");
+	check_pair_column(row, "target_entity", "target_column");
+	return core_row_result(row);
+}
+
+static void
+check_pair_column(CrmRow *row, const char *entity_column, const char *name_column)
+{
+	char	   *entity = row_text(row, entity_column);
+	char	   *name = row_text(row, name_column);
+
+	if (entity == NULL || name == NULL || has_column(row->org, entity, name))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("\"%s\" has no column \"%s\"", entity, name),
+			 errdetail("A row of column_map names it as %s.", name_column),
+			 errhint("Add the column first: ALTER TABLE %s.%s ADD COLUMN ...", row->org->quoted, entity),
+			 errtablecol(row->rel, row_column(row, name_column) + 1)));
+}
+
+static bool
+has_column(CrmOrganization *org, const char *table, const char *column)
+{
+	Oid			relid = get_relname_relid(table, org->oid);
+
+	return OidIsValid(relid) && get_attnum(relid, column) > 0;
 }
 
 /* map_entry finds or makes the entry of a pair. */

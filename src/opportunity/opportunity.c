@@ -12,6 +12,7 @@
 #include "security/security.h"
 
 static void complete_opportunity(CrmRow *row, CrmTicket *ticket);
+static void check_forecast(CrmRow *row);
 static void complete_line(CrmRow *row, CrmTicket *ticket);
 static void before_delete(CrmRow *row);
 static void visit_stage(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
@@ -78,12 +79,31 @@ complete_opportunity(CrmRow *row, CrmTicket *ticket)
 {
 	pricing_require_customer(row, &opportunity_entity);
 	pricing_check_percent(row, "close_probability");
+	check_forecast(row);
 	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
 	pricing_complete_totals(row, &opportunity_entity, ticket);
 	if (row_bool(row, "is_revenue_system_calculated"))
 		row_set(row, "estimated_value", row_datum(row, "total_amount"));
 	pricing_complete_money(row);
+}
+
+/* check_forecast keeps won and lost for closed deals (D§9.2). */
+static void
+check_forecast(CrmRow *row)
+{
+	char	   *category = row_text(row, "forecast_category");
+	char	   *state = row_text(row, "state");
+
+	if (category == NULL || state == NULL || strcmp(state, "open") != 0 ||
+		(strcmp(category, "won") != 0 && strcmp(category, "lost") != 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("the forecast category of an open opportunity cannot be \"%s\"", category),
+			 errdetail("Opportunity %lld is open.", (long long) row_int8(row, "opportunity_id")),
+			 errhint("win_opportunity() and lose_opportunity() set it; until then it is pipeline, best_case, committed or omitted."),
+			 errtablecol(row->rel, row_column(row, "forecast_category") + 1)));
 }
 
 static void

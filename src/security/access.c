@@ -14,6 +14,7 @@
 static const char *const levels[] = {"read", "sell", "admin"};
 
 static int	level_rank(const char *level);
+static void check_may_grant(CrmOrganization *org, const char *role, int rank);
 static void grant_level(CrmOrganization *org, const char *role, int rank);
 static void grant_schemas(CrmOrganization *org, const char *role);
 static void execute(const char *sql);
@@ -21,6 +22,14 @@ static void execute(const char *sql);
 static CrmStatement select_rules = {
 	.sql = "SELECT object_kind, object_name FROM @access_rule WHERE access_level = $1 ORDER BY 1, 2",
 	.argtypes = {TEXTOID}
+};
+static CrmStatement select_missing = {
+	.sql = "SELECT p.oid::regprocedure::text FROM @access_rule r JOIN pg_catalog.pg_proc p ON p.proname = r.object_name "
+	"JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
+	"WHERE r.access_level = $1 AND r.object_kind = 'function' "
+	"AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION') LIMIT 1",
+	.argtypes = {TEXTOID},
+	.is_report = true
 };
 static CrmStatement remember_access = {
 	.sql = "INSERT INTO @role_access (role_name, access_level) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -49,9 +58,32 @@ security_grant_access(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" is no access level", level),
 				 errdetail("Role \"%s\" was given nothing.", role),
 				 errhint("Levels are read, sell, admin and impersonate.")));
+	check_may_grant(org, role, rank);
 	core_run(org, &remember_access, args);
 	grant_level(org, role, rank);
 	return core_end_text(level);
+}
+
+/*
+ * check_may_grant refuses a caller who may not pass the right on a call on:
+ * GRANT itself would only warn.
+ */
+static void
+check_may_grant(CrmOrganization *org, const char *role, int rank)
+{
+	for (int i = 0; i <= rank; i++)
+	{
+		CrmValue	args[] = {core_text_value(levels[i])};
+
+		if (core_run(org, &select_missing, args) == 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" may not grant %s", GetUserNameFromId(GetUserId(), false),
+						core_result_text(0, 1)),
+				 errdetail("Role \"%s\" was given nothing.", role),
+				 errhint("Let a superuser call grant_access(), or get EXECUTE on the functions WITH GRANT OPTION.")));
+	}
 }
 
 /* security_restore_access grants again what role_access says, after a repair. */

@@ -53,7 +53,7 @@ INSERT INTO may VALUES
 	('INSERT INTO crm.currency (currency_code, name, exchange_rate) VALUES (''NOK'', ''Krone'', 10)', '42501', '42501', '42501', '-'),
 	('INSERT INTO crm.option_value (entity, column_name, value, label) VALUES (''lead'', ''rating'', ''tepid'', ''Tepid'')', '42501', '42501', '42501', '-'),
 	('UPDATE crm.organization_setting SET value = ''per_unit'' WHERE name = ''discount_method''', '42501', '42501', '42501', '-'),
-	('INSERT INTO crm.column_map (source_entity, target_entity, source_column, target_column) VALUES (''lead'', ''account'', ''subject'', ''description2'')', '42501', '42501', '42501', '-'),
+	('INSERT INTO crm.column_map (source_entity, target_entity, source_column, target_column) VALUES (''lead'', ''account'', ''subject'', ''stock_exchange'')', '42501', '42501', '42501', '-'),
 	('INSERT INTO crm.crm_user (name) VALUES (''Kim'')', '42501', '42501', '42501', '-'),
 	('SELECT sales_crm.publish_product(product_id => 0)', '42501', '42501', '42501', 'P0002'),
 	('INSERT INTO crm.status_history (entity, record_id, from_state, to_state) VALUES (''lead'', 1, ''open'', ''qualified'')', '42501', '42501', '42501', '42501'),

@@ -2,7 +2,7 @@
 -- row security; and what users' own triggers, columns and maps must not break.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(40);
+SELECT plan(47);
 
 CREATE ROLE tap_maker;
 CREATE ROLE tap_blind;
@@ -172,6 +172,29 @@ SELECT sales_crm.create_invoice_from_order(sales_order_id => id('nested')) \gset
 DROP TRIGGER z_dearer ON sales_order_product;
 SELECT is(total_tax, (SELECT sum(tax_amount) FROM sales_order_product WHERE sales_order_id = id('nested')), 'a line changed while the invoice is counted is summed')
   FROM sales_order WHERE sales_order_id = id('nested');
+
+-- Column maps: a pair that names nothing is refused, one whose column goes stops nothing.
+SELECT refused($$INSERT INTO column_map (source_entity, target_entity, source_column, target_column) VALUES ('lead', 'account', 'no_such', 'fax')$$, '42703', 'a source column that is not there');
+SELECT refused($$INSERT INTO column_map (source_entity, target_entity, source_column, target_column) VALUES ('lead', 'account', 'fax', 'no_such')$$, '42703', 'nor such a target');
+ALTER TABLE account ADD COLUMN tap_origin text;
+INSERT INTO column_map (source_entity, target_entity, source_column, target_column) VALUES ('lead', 'account', 'subject', 'tap_origin');
+ALTER TABLE account DROP COLUMN tap_origin;
+INSERT INTO lead (subject, company_name) VALUES ('Carpets', 'Woven Ltd') RETURNING lead_id \gset
+SELECT isnt(account_id, NULL, 'a pair whose column was dropped copies nothing') FROM sales_crm.qualify_lead(lead_id => :lead_id);
+-- The forecast of an open deal.
+SELECT remember('deal', new_deal('forecast')) \gset
+SELECT refused($$UPDATE opportunity SET forecast_category = 'won' WHERE opportunity_id = id('deal')$$, '23514', 'an open deal is not forecast as won');
+UPDATE opportunity SET forecast_category = 'committed' WHERE opportunity_id = id('deal');
+SELECT is(forecast_category, 'committed', 'but as committed') FROM opportunity WHERE opportunity_id = id('deal');
+-- Who cannot pass a right on is told so.
+CREATE ROLE tap_weak;
+GRANT EXECUTE ON FUNCTION sales_crm.grant_access TO tap_maker;
+SET LOCAL ROLE tap_maker;
+SET LOCAL sales_crm.organization = 'tap_north';
+SELECT refused('SELECT sales_crm.grant_access(role => ''tap_weak'', level => ''sell'')', '42501', 'an owner without grant option on the calls');
+RESET sales_crm.organization;
+RESET ROLE;
+SELECT is(has_table_privilege('tap_weak', 'tap_north.lead', 'INSERT'), false, 'and nothing was given');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT finish();
