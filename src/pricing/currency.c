@@ -40,7 +40,8 @@ pricing_complete_money(CrmRow *row)
 			continue;
 		if (numeric_is_nan(DatumGetNumeric(row->values[i])))
 			refuse_nan(row, NameStr(attribute->attname));
-		row_set_column(row, i, money_round(row->values[i], currency->decimals));
+		if (money_scale(row->values[i]) > currency->decimals)
+			row_set_column(row, i, money_round(row->values[i], currency->decimals));
 	}
 	for (int i = 0; i < row->desc->natts; i++)
 	{
@@ -143,6 +144,8 @@ complete_base(CrmRow *row, int column, const char *name)
 		return;
 	if (row->nulls[source])
 		row_set_null(row, name);
+	else if (money_compare(row_datum(row, "exchange_rate"), money_one()) == 0)
+		row_set_column(row, column, row->values[source]);
 	else
 		row_set_column(row, column, money_divide(row->values[source],
 												 row_datum(row, "exchange_rate"), 4));

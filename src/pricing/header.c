@@ -30,8 +30,10 @@ pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 	pricing_check_percent(row, "discount_percentage");
 	pricing_check_not_negative(row, "discount_amount");
 	pricing_check_not_negative(row, "freight_amount");
-	discount = money_add(money_percent(items, row_datum(row, "discount_percentage"), currency->decimals),
-						 money_round(row_datum(row, "discount_amount"), currency->decimals));
+	discount = money_round(row_datum(row, "discount_amount"), currency->decimals);
+	if (!money_is_zero(row_datum(row, "discount_percentage")))
+		discount = money_add(discount, money_percent(items, row_datum(row, "discount_percentage"),
+													 currency->decimals));
 	net = money_subtract(items, discount);
 	row_set(row, "total_discount_amount",
 			money_add(row_datum(row, "total_line_item_discount_amount"), discount));

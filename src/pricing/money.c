@@ -16,6 +16,12 @@ money_zero(void)
 }
 
 Datum
+money_one(void)
+{
+	return DirectFunctionCall1(int8_numeric, Int64GetDatum(1));
+}
+
+Datum
 money_add(Datum a, Datum b)
 {
 	return DirectFunctionCall2(numeric_add, a, b);

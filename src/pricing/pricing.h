@@ -9,6 +9,7 @@
 
 /* ---- arithmetic on numeric (money.c) ---- */
 extern Datum money_zero(void);
+extern Datum money_one(void);
 extern Datum money_add(Datum a, Datum b);
 extern Datum money_subtract(Datum a, Datum b);
 extern Datum money_multiply(Datum a, Datum b);
