@@ -14,7 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "core/core.h"
 
@@ -40,7 +39,6 @@ static void forget_key_sequence(Datum arg, Oid relid);
 static void *load_series(CrmOrganization *org);
 static uint64 run_on_sequence(CrmRow *row, const char *format, const char *sequence);
 static Oid	series_sequence(CrmOrganization *org, const char *name);
-static Oid	relation_owner(Oid relid);
 static int64 next_gapless(CrmOrganization *org, const char *series);
 
 PG_FUNCTION_INFO_V1(core_settle_series);
@@ -206,21 +204,7 @@ series_sequence(CrmOrganization *org, const char *name)
 
 	if (!OidIsValid(sequence) ||
 		get_rel_relkind(sequence) != RELKIND_SEQUENCE ||
-		relation_owner(sequence) != relation_owner(core_table(org, "number_series")))
+		core_owner(org, name) != core_owner(org, "number_series"))
 		return InvalidOid;
 	return sequence;
-}
-
-static Oid
-relation_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
 }

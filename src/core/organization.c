@@ -76,7 +76,7 @@ core_table(const CrmOrganization *org, const char *name)
 	return relid;
 }
 
-/* core_owner returns the role that owns an organization's table. */
+/* core_owner returns the role that owns an organization's table or sequence. */
 Oid
 core_owner(const CrmOrganization *org, const char *table)
 {

@@ -195,9 +195,8 @@ document_invoice_order(PG_FUNCTION_ARGS)
 }
 
 /*
- * document_count_invoiced keeps quantity_invoiced of order lines: it is the
- * AFTER statement trigger of invoice lines, and the AFTER row trigger of an
- * invoice that becomes one of another type.
+ * document_count_invoiced is the AFTER statement trigger of invoice lines: it
+ * keeps quantity_invoiced of the order lines they came from.
  */
 Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
