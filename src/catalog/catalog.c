@@ -26,7 +26,14 @@ static const CrmEntity entities[] = {
 	{.name = "unit_group", .key = "unit_group_id", .label = "unit group", .title = "name"},
 	{.name = "unit", .key = "unit_id", .label = "unit", .title = "name"},
 	{.name = "price_list", .key = "price_list_id", .label = "price list", .title = "name"},
-	{.name = "price_list_item", .key = "price_list_item_id", .label = "price list item"}
+	{.name = "price_list_item", .key = "price_list_item_id", .label = "price list item"},
+	{.name = "price_list_territory", .key = "price_list_territory_id", .label = "territory of a price list"},
+	{.name = "discount_list", .key = "discount_list_id", .label = "discount list", .title = "name"},
+	{.name = "discount_list_item", .key = "discount_list_item_id", .label = "band of a discount list"},
+	{.name = "product_association", .key = "product_association_id", .label = "bundle member"},
+	{.name = "product_property", .key = "product_property_id", .label = "product property", .title = "name"},
+	{.name = "product_relationship", .key = "product_relationship_id", .label = "product relationship"},
+	{.name = "product_version", .key = "product_version_id", .label = "product version", .made_by_calls = true}
 };
 
 static CrmStatement insert_currency = {

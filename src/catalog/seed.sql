@@ -7,6 +7,8 @@ INSERT INTO status_reason (entity, state, status_reason, label, is_default, dyna
     ('product', 'retired', 'retired', 'Retired', true, 1, 2),
     ('price_list', 'active', 'active', 'Active', true, 0, 100001),
     ('price_list', 'inactive', 'inactive', 'Inactive', true, 1, 100002),
+    ('discount_list', 'active', 'active', 'Active', true, 0, 100001),
+    ('discount_list', 'inactive', 'inactive', 'Inactive', true, 1, 100002),
     ('unit_group', 'active', 'active', 'Active', true, 0, 1),
     ('unit_group', 'inactive', 'inactive', 'Inactive', true, 1, 2),
     ('currency', 'active', 'active', 'Active', true, 0, 1),
@@ -18,19 +20,27 @@ INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
 
 INSERT INTO state_transition (entity, from_state, to_state, made_by)
 SELECT entity, from_state, to_state, made_by
-  FROM (VALUES ('price_list'), ('unit_group'), ('currency')) AS moved (entity),
+  FROM (VALUES ('price_list'), ('discount_list'), ('unit_group'), ('currency')) AS moved (entity),
        (VALUES (NULL, 'active', 'insert'), ('active', 'inactive', 'update'), ('inactive', 'active', 'update')) AS move (from_state, to_state, made_by);
 
 INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order) VALUES
     ('product', 'product_type', 'sales_inventory', 'Sales Inventory', 1, 1),
     ('product', 'product_type', 'miscellaneous_charges', 'Miscellaneous Charges', 2, 2),
     ('product', 'product_type', 'services', 'Services', 3, 3),
-    ('product', 'product_type', 'flat_fees', 'Flat Fees', 4, 4);
+    ('product', 'product_type', 'flat_fees', 'Flat Fees', 4, 4),
+    ('product', 'tax_category', 'standard', 'Standard', NULL, 1),
+    ('product', 'tax_category', 'reduced', 'Reduced', NULL, 2),
+    ('product', 'tax_category', 'zero', 'Zero', NULL, 3),
+    ('product', 'tax_category', 'exempt', 'Exempt', NULL, 4);
 
 INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order)
 SELECT 'price_list', used.column_name, choice.value, choice.label, choice.dynamics_code, choice.sort_order
   FROM (VALUES ('freight_terms', 'address_freight_terms'), ('shipping_method', 'address_shipping_method')) AS used (column_name, as_in)
   JOIN option_value AS choice ON choice.entity = 'account' AND choice.column_name = used.as_in;
+
+INSERT INTO organization_setting (name, value, description) VALUES
+    ('max_products_in_bundle', '15', 'How many members a bundle may have.'),
+    ('max_product_properties', '50', 'How many properties a product may have, inherited ones included.');
 
 INSERT INTO currency (currency_code, name, symbol, decimals, exchange_rate) VALUES ('USD', 'US Dollar', '$', 2, 1);
 
@@ -45,7 +55,14 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'unit_group'),
     ('admin', 'table', 'unit'),
     ('admin', 'table', 'product'),
+    ('admin', 'table', 'product_association'),
+    ('admin', 'table', 'product_property'),
+    ('admin', 'table', 'product_relationship'),
+    ('admin', 'table', 'product_version'),
     ('admin', 'table', 'price_list'),
+    ('admin', 'table', 'price_list_territory'),
+    ('admin', 'table', 'discount_list'),
+    ('admin', 'table', 'discount_list_item'),
     ('admin', 'table', 'price_list_item'),
     ('admin', 'function', 'publish_product'),
     ('admin', 'function', 'set_base_currency');

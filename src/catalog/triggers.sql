@@ -1,4 +1,4 @@
--- catalog: currencies, units, products and price lists.
+-- catalog: currencies, units, products with all that belongs to them, price lists and discount lists.
 
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON currency FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON currency FOR EACH ROW EXECUTE FUNCTION guard('currency');
@@ -22,3 +22,19 @@ CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON price_list FOR EACH STATEMENT EXECUTE FUNCTION config_changed();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON exchange_rate_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t60_record_exchange_rate AFTER INSERT OR UPDATE OF exchange_rate ON currency FOR EACH ROW EXECUTE FUNCTION record_exchange_rate();
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON product_association FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON product_association FOR EACH ROW EXECUTE FUNCTION guard('product_association');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON product_property FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON product_property FOR EACH ROW EXECUTE FUNCTION guard('product_property');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON product_relationship FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON product_relationship FOR EACH ROW EXECUTE FUNCTION guard('product_relationship');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON product_version FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON product_version FOR EACH ROW EXECUTE FUNCTION guard('product_version');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON price_list_territory FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON price_list_territory FOR EACH ROW EXECUTE FUNCTION guard('price_list_territory');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON discount_list FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON discount_list FOR EACH ROW EXECUTE FUNCTION guard('discount_list');
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON discount_list_item FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON discount_list_item FOR EACH ROW EXECUTE FUNCTION guard('discount_list_item');
+CREATE OR REPLACE TRIGGER t50_record_state AFTER UPDATE ON discount_list REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_state('discount_list');
+CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON discount_list FOR EACH ROW EXECUTE FUNCTION check_born('discount_list', 'active', 'active');

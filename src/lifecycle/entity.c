@@ -6,7 +6,7 @@
 
 #include "lifecycle/lifecycle.h"
 
-#define MAX_ENTITIES 48
+#define MAX_ENTITIES 96
 
 static const CrmEntity *entities[MAX_ENTITIES];
 static int	n_entities = 0;
