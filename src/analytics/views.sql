@@ -335,7 +335,7 @@ SELECT
     i.state = 'canceled' AS is_canceled,    -- True when canceled; such an invoice is no revenue.
     i.state = 'paid' AND i.balance_amount = 0 AS is_fully_paid,    -- True when nothing is left to pay.
     i.state <> 'canceled' AND i.balance_amount > 0
-        AND i.due_date < (now() AT TIME ZONE here.time_zone)::date AS is_overdue,    -- True when something is left to pay and the due date has passed.
+        AND i.due_date < (coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE here.time_zone)::date AS is_overdue,    -- True when something is left to pay and the due date has passed.
     (i.created_at AT TIME ZONE here.time_zone)::date AS created_date,    -- Day the invoice was made; key in bi_dim_date.
     i.invoice_date,    -- Date of the invoice; key in bi_dim_date.
     i.due_date,    -- When it is to be paid; key in bi_dim_date.

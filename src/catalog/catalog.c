@@ -61,7 +61,7 @@ static CrmStatement documents_with_money = {
 };
 static CrmStatement insert_rate = {
 	.sql = "INSERT INTO @exchange_rate_history (currency_code, exchange_rate, valid_from_at, recorded_by) "
-	"VALUES ($1, $2, now(), $3)",
+	"VALUES ($1, $2, " CRM_SQL_NOW ", $3)",
 	.argtypes = {TEXTOID, NUMERICOID, INT8OID}
 };
 

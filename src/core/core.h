@@ -194,6 +194,12 @@ extern Datum core_end_id(int64 id);
 extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noreturn();
 
 /* ---- the clock (clock.c) ---- */
+
+/* core_now() in SQL text: the setting sales_crm.now, else the transaction's time. */
+#define CRM_SQL_NOW \
+	"coalesce(nullif(pg_catalog.current_setting('sales_crm.now', true), '')::timestamptz, pg_catalog.now())"
+
+extern void core_clock_init(void);
 extern TimestampTz core_now(void);
 extern Datum core_today(CrmOrganization *org);
 

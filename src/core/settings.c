@@ -34,5 +34,6 @@ core_init(void)
 							 &core_import_mode,
 							 false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	core_clock_init();
 	MarkGUCPrefixReserved("sales_crm");
 }

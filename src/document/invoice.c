@@ -49,7 +49,7 @@ static CrmStatement find_payment = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement cancel_one = {
-	.sql = "UPDATE @payment SET canceled_at = now() WHERE payment_id = $1 AND canceled_at IS NULL",
+	.sql = "UPDATE @payment SET canceled_at = " CRM_SQL_NOW " WHERE payment_id = $1 AND canceled_at IS NULL",
 	.argtypes = {INT8OID}
 };
 static CrmStatement count_payments = {

@@ -50,7 +50,7 @@ static CrmStatement cancel = {
 };
 static CrmStatement insert_close = {
 	.sql = "INSERT INTO @order_close (order_close_id, activity_id, sales_order_id, order_number, "
-	"order_state, order_status_reason, actual_end_at) VALUES ($1, $2, $3, $4, $5, $6, now())",
+	"order_state, order_status_reason, actual_end_at) VALUES ($1, $2, $3, $4, $5, $6, " CRM_SQL_NOW ")",
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 };
 static CrmStatement find_live_invoice = {

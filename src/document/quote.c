@@ -68,7 +68,7 @@ static CrmStatement update_quote = {
 static CrmStatement insert_close = {
 	.sql = "INSERT INTO @quote_close (quote_close_id, activity_id, quote_id, quote_number, "
 	"revision_number, quote_state, quote_status_reason, actual_end_at) "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, now())",
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, " CRM_SQL_NOW ")",
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID}
 };
 static CrmStatement find_live_order = {

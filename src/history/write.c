@@ -23,12 +23,12 @@ static void write_many(CrmOrganization *org, CrmValue entity, CrmValue by,
 
 static CrmStatement insert_one = {
 	.sql = "INSERT INTO @status_history (" HISTORY_COLUMNS ") "
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now())",
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, " CRM_SQL_NOW ")",
 	.argtypes = {TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
 };
 static CrmStatement insert_many = {
 	.sql = "INSERT INTO @status_history (" HISTORY_COLUMNS ") "
-	"SELECT $1, c.id, c.f, c.t, c.fr, c.tr, c.d, $8, now() "
+	"SELECT $1, c.id, c.f, c.t, c.fr, c.tr, c.d, $8, " CRM_SQL_NOW " "
 	"FROM unnest($2, $3, $4, $5, $6, $7) c(id, f, t, fr, tr, d)",
 	.argtypes = {TEXTOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, INT8OID}

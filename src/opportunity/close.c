@@ -19,7 +19,7 @@ static CrmStatement close_deal = {
 	"actual_value = coalesce($4, CASE WHEN $2 = 'won' THEN coalesce(estimated_value, 0) ELSE 0 END), "
 	"actual_close_date = coalesce($5, $6) "
 	"WHERE opportunity_id = $1 RETURNING owner_id, name, "
-	"CASE WHEN $5 IS NULL THEN now() ELSE $5::timestamp AT TIME ZONE $7 END",
+	"CASE WHEN $5 IS NULL THEN " CRM_SQL_NOW " ELSE $5::timestamp AT TIME ZONE $7 END",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID, NUMERICOID, DATEOID, DATEOID, TEXTOID}
 };
 static CrmStatement insert_close = {

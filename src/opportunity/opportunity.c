@@ -57,7 +57,7 @@ typedef struct StageVisitor
 
 static CrmStatement insert_stage = {
 	.sql = "INSERT INTO @opportunity_stage_history (opportunity_id, from_phase, to_phase, "
-	"changed_at, changed_by, amount, close_probability) VALUES ($1, $2, $3, now(), $4, $5, $6)",
+	"changed_at, changed_by, amount, close_probability) VALUES ($1, $2, $3, " CRM_SQL_NOW ", $4, $5, $6)",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID, NUMERICOID, NUMERICOID}
 };
 
