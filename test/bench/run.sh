@@ -2,7 +2,7 @@
 # make bench: our calls against the same work in bare SQL (../shared/bench/baseline), in one run on one throw-away cluster.
 # The variants of a part take turns for ROUNDS rounds; what counts is the ratio of the medians.
 #   ROUNDS=5      rounds of each part
-#   PARTS="qualify set cycle copy invoice"      some parts only
+#   PARTS="qualify set cycle copy invoice lines convert"      some parts only
 #   ROLE=seller   who works: seller is a user of the CRM with the access level sell; postgres is the owner of everything, unknown to the CRM
 #   QUICK=1       small amounts, to see that it runs; its figures say little
 set -eu -o pipefail
@@ -15,11 +15,11 @@ fi
 . test/cluster.sh
 
 ROUNDS=${ROUNDS:-5}
-PARTS=${PARTS:-qualify set cycle copy invoice}
+PARTS=${PARTS:-qualify set cycle copy invoice lines convert}
 if [ -n "${QUICK:-}" ]; then
-	preload=500 leads=400 sales=50 copied=5000 invoices=500
+	preload=500 leads=400 sales=50 copied=5000 invoices=500 quotes=5
 else
-	preload=20000 leads=4000 sales=400 copied=100000 invoices=4000
+	preload=20000 leads=4000 sales=400 copied=100000 invoices=4000 quotes=50
 fi
 ROLE=${ROLE:-seller}
 clients=4
@@ -62,6 +62,7 @@ load() {
 	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
 	# The same procedures once more without their commits: cycles_together, a single transaction.
 	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" | run >/dev/null
+	run -f "$here/sql/5_lines.sql" >/dev/null
 	run -f "$here/sql/4_seller.sql" >/dev/null
 	for ((i = 1; i <= preload; i += 2000)); do
 		work -c "CALL bench.cycles($i, least(2000, $preload))"
@@ -188,6 +189,43 @@ invoice_by_clients() {
 	pgbench_part 'invoices, 4 clients' "$1" $invoices "$here/pgb/$script.pgb" -D accounts=$preload
 }
 
+# without_triggers <command>: runs it while no trigger of ours is awake, foreign keys apart; what was inserted meanwhile goes again.
+asleep='quote_product sales_order sales_order_product'
+without_triggers() {
+	local table
+	for table in $asleep; do ask "ALTER TABLE crm.$table DISABLE TRIGGER USER"; done
+	"$@"
+	ask "DELETE FROM crm.quote_product WHERE created_by IS NULL AND modified_by IS NULL AND price_per_unit = 0"
+	ask "DELETE FROM crm.sales_order_product WHERE sales_order_id IN (SELECT sales_order_id FROM crm.sales_order WHERE order_number LIKE 'BARE-%')"
+	ask "DELETE FROM crm.sales_order WHERE order_number LIKE 'BARE-%'"
+	for table in $asleep; do ask "ALTER TABLE crm.$table ENABLE TRIGGER USER"; done
+}
+
+# A quote of 100 lines, or of 1,000: what a line costs.
+price_lines() {
+	local lines=${1%% *} n=$quotes first
+	[ "$lines" = 100 ] || n=$((quotes / 5))
+	first=$(ask "SELECT bench.new_quotes($n)")
+	case $1 in
+	*asleep) without_triggers measure 'lines of a quote' "$1" $((n * lines)) "SELECT bench.price_lines_bare($first, $n, $lines)" ;;
+	*) measure 'lines of a quote' "$1" $((n * lines)) "SELECT bench.price_lines($first, $n, $lines)" ;;
+	esac
+}
+
+# A won quote of 100 lines becomes an order.
+convert_quotes() {
+	local first range
+	first=$(ask "SELECT bench.new_quotes($quotes)")
+	range="generate_series($first, $first + $quotes - 1) AS q (id)"
+	ask "SELECT bench.price_lines($first, $quotes, 100)" >/dev/null
+	ask "SELECT count(*) FROM $range, LATERAL sales_crm.activate_quote(q.id)" >/dev/null
+	ask "SELECT count(*) FROM $range, LATERAL sales_crm.win_quote(q.id)" >/dev/null
+	case $1 in
+	*asleep) without_triggers measure 'quote of 100 lines to order' "$1" $quotes "SELECT count(bench.copy_quote(q.id)) FROM $range" ;;
+	*) measure 'quote of 100 lines to order' "$1" $quotes "SELECT count(*) FROM $range, LATERAL sales_crm.create_order_from_quote(q.id)" ;;
+	esac
+}
+
 start_cluster
 load
 if wanted qualify; then
@@ -201,6 +239,8 @@ if wanted cycle; then
 	rounds cycle_in_one_transaction cycle_fnsteps 'a call a step'
 fi
 if wanted invoice; then rounds invoice_by_clients 'bare sequence' 'bare counter row' 'with gaps' gapless; fi
+if wanted lines; then rounds price_lines '100 lines, triggers asleep' '100 lines' '1000 lines, triggers asleep' '1000 lines'; fi
+if wanted convert; then rounds convert_quotes 'copies, triggers asleep' create_order_from_quote; fi
 if wanted copy; then
 	make_files
 	rounds copy_leads bb.lead crm.lead

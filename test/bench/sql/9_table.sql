@@ -7,7 +7,9 @@ INSERT INTO target VALUES
 (6, 'whole cycle, 4 clients', 'a call a step', 'cycle_fnsteps', 2), (7, 'whole cycle, one session', 'a call a step', 'cycle_fnsteps', 2), (7, 'whole cycle, one transaction', 'a call a step', 'cycle_fnsteps', 2),
 (8, 'COPY of leads', 'crm.lead', 'bb.lead', 2),
 (9, 'invoices, 4 clients', 'gapless', 'with gaps', NULL), (10, 'invoices, 4 clients', 'with gaps', 'bare sequence', NULL),
-(11, 'invoices, 4 clients', 'gapless', 'bare counter row', NULL), (12, 'invoices, 4 clients', 'bare counter row', 'bare sequence', NULL);
+(11, 'invoices, 4 clients', 'gapless', 'bare counter row', NULL), (12, 'invoices, 4 clients', 'bare counter row', 'bare sequence', NULL),
+(13, 'lines of a quote', '100 lines', '100 lines, triggers asleep', 3), (14, 'lines of a quote', '1000 lines', '1000 lines, triggers asleep', 3),
+(15, 'lines of a quote', '1000 lines', '100 lines', 1.2), (16, 'quote of 100 lines to order', 'create_order_from_quote', 'copies, triggers asleep', 2);
 
 CREATE TEMP VIEW median AS
 SELECT part, variant, count(*) AS rounds, percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)::numeric AS microseconds,
