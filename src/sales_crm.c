@@ -128,6 +128,7 @@ sales_crm_repair(PG_FUNCTION_ARGS)
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
 	core_repair_organization(org);
+	activity_repair_types(org);
 	security_restore_access(org);
 	version = schema_version(org);
 	SPI_finish();

@@ -1,24 +1,32 @@
 /*
  * activity.c
- *	  The activity entity: what it regards, and what happens to it when that goes.
+ *	  The activity entity: its reasons, times and place in the timeline, and
+ *	  the closings that other rooms write.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "activity/activity.h"
+#include "activity/kind.h"
 
 static void complete_activity(CrmRow *row, CrmTicket *ticket);
-static void check_regarding(CrmRow *row);
-static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
+static void settle_direction(CrmRow *row);
+static void settle_end(CrmRow *row);
+static void settle_durations(CrmRow *row);
+static void check_span(CrmRow *row, const char *start, const char *end);
+static void settle_place(CrmRow *row);
+static TimestampTz moment_of(const CrmRow *row, const char *column);
+static void set_minutes(CrmRow *row, const char *column, TimestampTz start, TimestampTz end);
+static bool is_closed_state(const char *state);
 
-static const CrmEntity activity_entity = {
+static const char *const computed[] = {"sort_at", "scheduled_duration_minutes", NULL};
+
+const CrmEntity activity_entity = {
 	.name = "activity", .key = "activity_id", .label = "activity", .title = "subject",
-	.complete = complete_activity
-};
-static const CrmEntity party_entity = {
-	.name = "activity_party", .key = "activity_party_id", .label = "activity party"
+	.computed = computed, .complete = complete_activity
 };
 
 static CrmStatement insert_closing = {
@@ -27,24 +35,17 @@ static CrmStatement insert_closing = {
 	"VALUES ($1, $2, $3, $4, $5, $6, $8, $7, 'completed', 'completed')",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID}
 };
-static CrmStatement delete_open = {
-	.sql = "DELETE FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 "
-	"AND state IN ('open', 'scheduled')",
-	.argtypes = {TEXTOID, INT8OID}
-};
-static CrmStatement find_closed = {
-	.sql = "SELECT activity_id FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 LIMIT 1",
-	.argtypes = {TEXTOID, INT8OID}
-};
-
-PG_FUNCTION_INFO_V1(activity_go_with_record);
 
 /* activity_init registers the entities of this room. */
 void
 activity_init(void)
 {
 	lifecycle_add_entity(&activity_entity);
-	lifecycle_add_entity(&party_entity);
+	activity_add_details();
+	activity_add_notes();
+	activity_add_connections();
+	activity_add_checks();
+	activity_add_source("account", "SELECT 'contact', contact_id FROM @contact WHERE account_id = $2");
 }
 
 /* activity_close writes the completed activity of a closing and returns its key. */
@@ -68,69 +69,117 @@ activity_close(CrmOrganization *org, const CrmClosing *closing)
 	return id;
 }
 
-/*
- * activity_go_with_record is a BEFORE DELETE trigger of records that
- * activities may regard: open ones go with the record, closed ones keep it.
- */
-Datum
-activity_go_with_record(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
-	const CrmEntity *entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
-	CrmRow	   *row = core_row(trigdata);
-	int64		id = row_int8(row, entity->key);
-	CrmValue	args[] = {core_text_value(entity->name), CRM_INT8(id)};
-
-	SPI_connect();
-	core_run(row->org, &delete_open, args);
-	if (core_run(row->org, &find_closed, args) > 0)
-		refuse_remaining(row, entity->name, id);
-	SPI_finish();
-	return PointerGetDatum(trigdata->tg_trigtuple);
-}
-
-static void
-refuse_remaining(CrmRow *row, const char *entity, int64 id)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("%s %lld cannot be deleted: closed activities tell of it",
-					entity, (long long) id),
-			 errdetail("Activity %lld regards it.", (long long) core_result_int8(0, 1)),
-			 errhint("Keep the record, and make it inactive or close it instead."),
-			 errtable(row->rel)));
-}
-
-/* complete_activity checks what the activity regards; a closing knows it. */
+/* complete_activity fills in what follows from the rest; a closing is complete but for its place. */
 static void
 complete_activity(CrmRow *row, CrmTicket *ticket)
 {
-	if (ticket != NULL || row_is_null(row, "regarding_id") || row_is_null(row, "regarding_entity"))
-		return;
-	if (ROW_IS_INSERT(row) || row_changed(row, "regarding_id") || row_changed(row, "regarding_entity"))
-		check_regarding(row);
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+	{
+		activity_check_record(row, "regarding_entity", "regarding_id");
+		settle_direction(row);
+		activity_settle_reason(row);
+		check_span(row, "scheduled_start_at", "scheduled_end_at");
+		settle_end(row);
+		settle_durations(row);
+	}
+	settle_place(row);
 }
 
-/* check_regarding refuses to regard a record that is not there: there is no foreign key. */
+/* settle_direction takes calls and mails for outgoing unless told otherwise (D§6.1). */
 static void
-check_regarding(CrmRow *row)
+settle_direction(CrmRow *row)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
-	const CrmEntity *entity = lifecycle_entity(row_text(row, "regarding_entity"));
-	CrmValue	args[] = {CRM_INT8(row_int8(row, "regarding_id"))};
-	uint64		found;
+	static const char *const directed[] = {"phone_call", "email", "letter", "fax"};
+	char	   *kind = row_text(row, "activity_type");
 
-	SPI_connect();
-	found = core_run(row->org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1",
-													entity->name, entity->key), types), args);
-	SPI_finish();
-	if (found > 0)
+	if (!ROW_IS_INSERT(row) || kind == NULL || !row_is_null(row, "direction"))
+		return;
+	for (int i = 0; i < lengthof(directed); i++)
+	{
+		if (strcmp(kind, directed[i]) == 0)
+			row_set_text(row, "direction", "outgoing");
+	}
+}
+
+/* settle_end ends an activity when it is closed, and takes the end back when it is opened again. */
+static void
+settle_end(CrmRow *row)
+{
+	char	   *state = row_text(row, "state");
+	char	   *before = ROW_IS_UPDATE(row) ? row_old_text(row, "state") : NULL;
+
+	if (state == NULL)
+		return;
+	if (is_closed_state(state) && row_is_null(row, "actual_end_at"))
+		row_set_as(row, "actual_end_at", TIMESTAMPTZOID, TimestampTzGetDatum(core_now()));
+	if (before && is_closed_state(before) && !is_closed_state(state))
+		row_set_null(row, "actual_end_at");
+	check_span(row, "actual_start_at", "actual_end_at");
+}
+
+/* settle_durations computes minutes where both ends are known. */
+static void
+settle_durations(CrmRow *row)
+{
+	if (row_is_null(row, "scheduled_start_at") || row_is_null(row, "scheduled_end_at"))
+		row_set_null(row, "scheduled_duration_minutes");
+	else
+		set_minutes(row, "scheduled_duration_minutes", moment_of(row, "scheduled_start_at"),
+					moment_of(row, "scheduled_end_at"));
+	if (!row_is_null(row, "actual_start_at") && !row_is_null(row, "actual_end_at"))
+		set_minutes(row, "actual_duration_minutes", moment_of(row, "actual_start_at"),
+					moment_of(row, "actual_end_at"));
+}
+
+/* check_span refuses an end before its start. */
+static void
+check_span(CrmRow *row, const char *start, const char *end)
+{
+	if (row_is_null(row, start) || row_is_null(row, end) || moment_of(row, start) <= moment_of(row, end))
 		return;
 	ereport(ERROR,
-			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-			 errmsg("activity regards %s %lld, which does not exist", entity->name,
-					(long long) row_int8(row, "regarding_id")),
-			 errdetail("Table \"%s\" shows you no row with that key.", entity->name),
-			 errhint("Check regarding_entity and regarding_id."),
-			 errtablecol(row->rel, row_column(row, "regarding_id") + 1)));
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("%s must not be before %s", end, start),
+			 errdetail("%s is %s, %s is %s.", start, pstrdup(timestamptz_to_str(moment_of(row, start))),
+					   end, pstrdup(timestamptz_to_str(moment_of(row, end)))),
+			 errhint("Correct one of the two."),
+			 errtablecol(row->rel, row_column(row, end) + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, psprintf("activity_%s_check", end))));
+}
+
+/* settle_place decides where the activity stands in a timeline: when it ended, else is due, else starts. */
+static void
+settle_place(CrmRow *row)
+{
+	static const char *const columns[] = {
+		"actual_end_at", "scheduled_end_at", "scheduled_start_at", "created_at"
+	};
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		if (row_is_null(row, columns[i]))
+			continue;
+		row_set_as(row, "sort_at", TIMESTAMPTZOID, TimestampTzGetDatum(moment_of(row, columns[i])));
+		return;
+	}
+}
+
+static TimestampTz
+moment_of(const CrmRow *row, const char *column)
+{
+	return DatumGetTimestampTz(row_datum_as(row, column, TIMESTAMPTZOID));
+}
+
+static void
+set_minutes(CrmRow *row, const char *column, TimestampTz start, TimestampTz end)
+{
+	int64		minutes = (end - start) / USECS_PER_MINUTE;
+
+	row_set_as(row, column, INT4OID, Int32GetDatum((int32) Min(minutes, PG_INT32_MAX)));
+}
+
+static bool
+is_closed_state(const char *state)
+{
+	return strcmp(state, "completed") == 0 || strcmp(state, "canceled") == 0;
 }

@@ -1,6 +1,6 @@
 /*
  * activity.h
- *	  Activities, of which this room makes the closing ones.
+ *	  Activities: those that close something, and who belongs to whose timeline.
  */
 #ifndef CRM_ACTIVITY_H
 #define CRM_ACTIVITY_H
@@ -20,7 +20,11 @@ typedef struct CrmClosing
 	const char *made_by;
 } CrmClosing;
 
+extern const CrmEntity activity_entity;
+
 extern int64 activity_close(CrmOrganization *org, const CrmClosing *closing);
+extern void activity_add_source(const char *root, const char *sql);
+extern void activity_repair_types(CrmOrganization *org);
 extern void activity_init(void);
 
 #endif							/* CRM_ACTIVITY_H */

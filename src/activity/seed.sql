@@ -1,15 +1,15 @@
 -- activity: kinds, states and option values of activities.
 
-INSERT INTO activity_type (activity_type, label, dynamics_code) VALUES
-    ('task', 'Task', 4212),
-    ('phone_call', 'Phone Call', 4210),
-    ('email', 'Email', 4202),
-    ('appointment', 'Appointment', 4201),
-    ('letter', 'Letter', 4207),
-    ('fax', 'Fax', 4204),
-    ('opportunity_close', 'Opportunity Close', 4208),
-    ('quote_close', 'Quote Close', 4211),
-    ('order_close', 'Order Close', 4209);
+INSERT INTO activity_type (activity_type, label, dynamics_code, has_details) VALUES
+    ('task', 'Task', 4212, true),
+    ('phone_call', 'Phone Call', 4210, true),
+    ('email', 'Email', 4202, true),
+    ('appointment', 'Appointment', 4201, true),
+    ('letter', 'Letter', 4207, true),
+    ('fax', 'Fax', 4204, true),
+    ('opportunity_close', 'Opportunity Close', 4208, true),
+    ('quote_close', 'Quote Close', 4211, true),
+    ('order_close', 'Order Close', 4209, true);
 
 -- The reasons of all kinds together. Codes are those of the base table, else of the one kind that has the reason.
 INSERT INTO status_reason (entity, state, status_reason, label, is_default, is_read_only, dynamics_state, dynamics_status_reason) VALUES
@@ -32,13 +32,75 @@ INSERT INTO status_reason (entity, state, status_reason, label, is_default, is_r
     ('activity', 'completed', 'sending', 'Sending', false, true, 1, 7),
     ('activity', 'canceled', 'canceled', 'Canceled', true, true, 2, 3);
 
+-- The reasons of each kind (D§2.3).
+INSERT INTO activity_type_reason (activity_type, state, status_reason, is_default, dynamics_status_reason) VALUES
+    ('task', 'open', 'not_started', true, 2),
+    ('task', 'open', 'in_progress', false, 3),
+    ('task', 'open', 'waiting_on_someone_else', false, 4),
+    ('task', 'open', 'deferred', false, 7),
+    ('task', 'completed', 'completed', true, 5),
+    ('task', 'canceled', 'canceled', true, 6),
+    ('phone_call', 'open', 'open', true, 1),
+    ('phone_call', 'completed', 'made', true, 2),
+    ('phone_call', 'completed', 'received', false, 4),
+    ('phone_call', 'canceled', 'canceled', true, 3),
+    ('email', 'open', 'draft', true, 1),
+    ('email', 'open', 'failed', false, 8),
+    ('email', 'completed', 'completed', true, 2),
+    ('email', 'completed', 'sent', false, 3),
+    ('email', 'completed', 'received', false, 4),
+    ('email', 'completed', 'pending_send', false, 6),
+    ('email', 'completed', 'sending', false, 7),
+    ('email', 'canceled', 'canceled', true, 5),
+    ('appointment', 'open', 'free', true, 1),
+    ('appointment', 'open', 'tentative', false, 2),
+    ('appointment', 'scheduled', 'busy', true, 5),
+    ('appointment', 'scheduled', 'out_of_office', false, 6),
+    ('appointment', 'completed', 'completed', true, 3),
+    ('appointment', 'canceled', 'canceled', true, 4),
+    ('letter', 'open', 'open', true, 1),
+    ('letter', 'open', 'draft', false, 2),
+    ('letter', 'completed', 'sent', true, 4),
+    ('letter', 'completed', 'received', false, 3),
+    ('letter', 'canceled', 'canceled', true, 5),
+    ('fax', 'open', 'open', true, 1),
+    ('fax', 'completed', 'completed', true, 2),
+    ('fax', 'completed', 'sent', false, 3),
+    ('fax', 'completed', 'received', false, 4),
+    ('fax', 'canceled', 'canceled', true, 5);
+
+-- The roles of each kind (D§6.2).
+INSERT INTO activity_type_role (activity_type, participation_type)
+SELECT kind.activity_type, role.participation_type
+  FROM (VALUES ('email', '{sender,to,cc,bcc}'), ('phone_call', '{sender,to}'), ('letter', '{sender,to,cc,bcc}'), ('fax', '{sender,to}'),
+               ('appointment', '{required_attendee,optional_attendee,organizer}')) AS kind (activity_type, roles),
+       unnest(kind.roles::text[] || '{regarding,owner}'::text[]) AS role (participation_type);
+
 INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
     ('activity', NULL, 'open', 'insert'),
     ('activity', NULL, 'scheduled', 'insert'),
     ('activity', 'open', 'completed', 'update'),
     ('activity', 'scheduled', 'completed', 'update'),
     ('activity', 'open', 'canceled', 'update'),
-    ('activity', 'scheduled', 'canceled', 'update');
+    ('activity', 'scheduled', 'canceled', 'update'),
+    ('activity', 'open', 'scheduled', 'update'),
+    ('activity', 'scheduled', 'open', 'update'),
+    ('activity', 'open', 'completed', 'complete_activity'),
+    ('activity', 'scheduled', 'completed', 'complete_activity'),
+    ('activity', 'open', 'canceled', 'cancel_activity'),
+    ('activity', 'scheduled', 'canceled', 'cancel_activity'),
+    ('activity', 'completed', 'open', 'reopen_activity'),
+    ('activity', 'canceled', 'open', 'reopen_activity'),
+    ('connection', NULL, 'active', 'insert'),
+    ('connection', 'active', 'inactive', 'update'),
+    ('connection', 'inactive', 'active', 'update'),
+    ('connection_role', NULL, 'active', 'insert'),
+    ('connection_role', 'active', 'inactive', 'update'),
+    ('connection_role', 'inactive', 'active', 'update');
+
+INSERT INTO status_reason (entity, state, status_reason, label, is_default, dynamics_state, dynamics_status_reason)
+SELECT entity, state, state, initcap(state), true, CASE state WHEN 'active' THEN 0 ELSE 1 END, CASE state WHEN 'active' THEN 1 ELSE 2 END
+  FROM (VALUES ('connection'), ('connection_role')) AS connected (entity), (VALUES ('active'), ('inactive')) AS known (state);
 
 INSERT INTO editable_when_closed (entity, column_name) VALUES ('activity', 'owner_id');
 
@@ -58,9 +120,65 @@ INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort
     ('activity_party', 'participation_type', 'regarding', 'Regarding', 8, 8),
     ('activity_party', 'participation_type', 'owner', 'Owner', 9, 9),
     ('activity_party', 'participation_type', 'resource', 'Resource', 10, 10),
-    ('activity_party', 'participation_type', 'customer', 'Customer', 11, 11);
+    ('activity_party', 'participation_type', 'customer', 'Customer', 11, 11),
+    ('connection_role', 'category', 'business', 'Business', 1, 1),
+    ('connection_role', 'category', 'family', 'Family', 2, 2),
+    ('connection_role', 'category', 'social', 'Social', 3, 3),
+    ('connection_role', 'category', 'sales_team', 'Sales Team', 1000, 4),
+    ('connection_role', 'category', 'stakeholder', 'Stakeholder', 1001, 5);
+
+INSERT INTO connection_role (name, category) VALUES
+    ('Stakeholder', 'stakeholder'),
+    ('Decision Maker', 'stakeholder'),
+    ('Economic Buyer', 'stakeholder'),
+    ('Technical Buyer', 'stakeholder'),
+    ('Influencer', 'stakeholder'),
+    ('Champion', 'stakeholder'),
+    ('End User', 'stakeholder'),
+    ('Account Manager', 'sales_team'),
+    ('Sales Professional', 'sales_team'),
+    ('Delivery Professional', 'sales_team'),
+    ('Industry Expert', 'sales_team'),
+    ('Territory Manager', 'sales_team'),
+    ('Territory Sales Professional', 'sales_team'),
+    ('Employer', 'business'),
+    ('Employee', 'business'),
+    ('Former Employer', 'business'),
+    ('Former Employee', 'business'),
+    ('Partner', 'business'),
+    ('Vendor', 'business'),
+    ('Customer', 'business'),
+    ('Referred by', 'business'),
+    ('Referral', 'business'),
+    ('Colleague', 'business'),
+    ('Friend', 'social'),
+    ('Spouse/Partner', 'family'),
+    ('Parent', 'family'),
+    ('Child', 'family');
+UPDATE connection_role AS one SET reciprocal_connection_role_id = other.connection_role_id
+  FROM (VALUES ('Employer', 'Employee'), ('Former Employer', 'Former Employee'), ('Vendor', 'Customer'), ('Referred by', 'Referral'), ('Parent', 'Child'),
+               ('Partner', 'Partner'), ('Colleague', 'Colleague'), ('Friend', 'Friend'), ('Spouse/Partner', 'Spouse/Partner')) AS pair (a, b)
+  JOIN connection_role AS other ON other.name IN (pair.a, pair.b)
+ WHERE one.name IN (pair.a, pair.b) AND (one.name <> other.name OR pair.a = pair.b);
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'table', 'activity'),
     ('sell', 'table', 'activity_party'),
+    ('sell', 'table', 'task'),
+    ('sell', 'table', 'phone_call'),
+    ('sell', 'table', 'email'),
+    ('sell', 'table', 'appointment'),
+    ('sell', 'table', 'letter'),
+    ('sell', 'table', 'fax'),
+    ('sell', 'table', 'note'),
+    ('sell', 'table', 'attachment'),
+    ('sell', 'table', 'connection'),
+    ('admin', 'table', 'connection_role'),
+    ('admin', 'table', 'activity_type_reason'),
+    ('admin', 'table', 'activity_type_role'),
+    ('sell', 'function', 'complete_activity'),
+    ('sell', 'function', 'cancel_activity'),
+    ('sell', 'function', 'reopen_activity'),
+    ('read', 'function', 'timeline'),
+    ('admin', 'function', 'add_activity_type'),
     ('admin', 'table', 'activity_type');

@@ -446,3 +446,35 @@ LEFT JOIN (SELECT owner_id,
              FROM bi_fact_opportunity GROUP BY owner_id) AS deals ON deals.owner_id = o.owner_id
 LEFT JOIN (SELECT owner_id, count(*) AS invoice_count, sum(amount_base) AS invoiced_amount_base, sum(amount_paid_base) AS paid_amount_base
              FROM bi_fact_invoice WHERE NOT is_canceled GROUP BY owner_id) AS bills ON bills.owner_id = o.owner_id;
+
+-- Activities as facts: who has to do what by when, what is overdue, how long things took.
+CREATE VIEW bi_fact_activity WITH (security_invoker = true) AS
+SELECT
+    a.activity_id,    -- Key: the activity.
+    a.activity_type,    -- Kind, as stored.
+    kind.label AS activity_type_label,    -- Kind, as people read it.
+    a.subject,    -- What it is about.
+    a.regarding_entity,    -- Table of the record it is about.
+    a.regarding_id,    -- Key of that record.
+    a.owner_id,    -- User or team who is to do it; key in bi_dim_owner.
+    a.state,    -- open, scheduled, completed or canceled.
+    initcap(a.state) AS state_label,    -- State as people read it.
+    a.status_reason,    -- Reason within the state.
+    reason.label AS status_reason_label,    -- Status reason as people read it.
+    a.priority,    -- low, normal or high.
+    a.direction,    -- incoming or outgoing, for calls and mails.
+    (a.created_at AT TIME ZONE here.time_zone)::date AS created_date,    -- Day the activity was made; key in bi_dim_date.
+    (a.scheduled_end_at AT TIME ZONE here.time_zone)::date AS due_date,    -- Day it is due; key in bi_dim_date.
+    (a.actual_end_at AT TIME ZONE here.time_zone)::date AS closed_date,    -- Day it was completed or canceled; key in bi_dim_date.
+    a.modified_at,    -- When the activity last changed.
+    a.state IN ('open', 'scheduled') AS is_open,    -- True while it is still to be done.
+    a.state IN ('open', 'scheduled') AND a.scheduled_end_at < here.moment AS is_overdue,    -- True when it is to be done and the due time has passed.
+    a.state = 'completed' AND a.actual_end_at > a.scheduled_end_at AS is_completed_late,    -- True when it was completed after the due time.
+    a.scheduled_duration_minutes,    -- Minutes planned.
+    a.actual_duration_minutes    -- Minutes it took.
+FROM activity AS a
+JOIN activity_type AS kind ON kind.activity_type = a.activity_type
+LEFT JOIN status_reason AS reason ON (reason.entity, reason.state, reason.status_reason) = ('activity', a.state, a.status_reason)
+CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone,
+                   coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AS moment
+              FROM organization_setting WHERE name = 'time_zone') AS here;

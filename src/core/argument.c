@@ -106,6 +106,23 @@ core_end_id(int64 id)
 	return Int64GetDatum(id);
 }
 
+/* core_end_rows closes a call that returns the rows of its last statement. */
+Datum
+core_end_rows(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	for (int i = 0; i < result->setDesc->natts; i++)
+	{
+		if (TupleDescAttr(result->setDesc, i)->atttypid != SPI_gettypeid(SPI_tuptable->tupdesc, i + 1))
+			elog(ERROR, "column %d of the result has another type", i + 1);
+	}
+	for (uint64 i = 0; i < SPI_tuptable->numvals; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+	SPI_finish();
+	return (Datum) 0;
+}
+
 /* core_refuse_unknown says that a record is not there, or hidden from the caller. */
 void
 core_refuse_unknown(const char *entity, int64 id)

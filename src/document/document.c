@@ -8,9 +8,12 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 
+#include "activity/activity.h"
 #include "document/document.h"
 
+static void add_to_timelines(const CrmEntity *entity);
 static void complete_quote(CrmRow *row, CrmTicket *ticket);
 static void complete_order(CrmRow *row, CrmTicket *ticket);
 static void complete_invoice(CrmRow *row, CrmTicket *ticket);
@@ -100,9 +103,26 @@ document_init(void)
 	}
 	for (int i = 0; i < lengthof(others); i++)
 		lifecycle_add_entity(&others[i]);
+	for (int i = 0; i < lengthof(documents); i++)
+		add_to_timelines(&documents[i]->entity);
 	opportunity_close_hook = document_close_quotes;
 	opportunity_delete_hook = delete_drafts;
 	document_add_checks();
+}
+
+/* add_to_timelines lets a document belong to its customer, its deal and the lead of that. */
+static void
+add_to_timelines(const CrmEntity *entity)
+{
+	static const char *const roots[] = {"account", "contact", "opportunity"};
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+	for (int i = 0; i < lengthof(roots); i++)
+		activity_add_source(roots[i], psprintf("SELECT '%1$s', %2$s FROM @%1$s WHERE %3$s_id = $2",
+											   entity->name, entity->key, roots[i]));
+	activity_add_source("lead", psprintf("SELECT '%1$s', d.%2$s FROM @%1$s d JOIN @opportunity o USING (opportunity_id) "
+										 "WHERE o.originating_lead_id = $2", entity->name, entity->key));
+	MemoryContextSwitchTo(caller);
 }
 
 static void

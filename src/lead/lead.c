@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "activity/activity.h"
 #include "lead/lead.h"
 #include "party/party.h"
 
@@ -34,6 +35,10 @@ lead_init(void)
 {
 	lifecycle_add_entity(&lead_entity);
 	lifecycle_add_entity(&competitor_entity);
+	activity_add_source("account", "SELECT 'lead', lead_id FROM @lead WHERE account_id = $2");
+	activity_add_source("account", "SELECT 'lead', originating_lead_id FROM @account WHERE account_id = $2");
+	activity_add_source("contact", "SELECT 'lead', lead_id FROM @lead WHERE contact_id = $2");
+	activity_add_source("contact", "SELECT 'lead', originating_lead_id FROM @contact WHERE contact_id = $2");
 }
 
 /* lead_disqualify closes an open lead that does not fit. */

@@ -20,19 +20,31 @@ lifecycle_add_entity(const CrmEntity *entity)
 	entities[n_entities++] = entity;
 }
 
-/* lifecycle_entity returns the description of an entity. */
+/* lifecycle_entity returns the description of an entity that must be there. */
 const CrmEntity *
 lifecycle_entity(const char *name)
+{
+	const CrmEntity *entity = lifecycle_find_entity(name);
+
+	if (entity)
+		return entity;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("\"%s\" is no entity of sales_crm", name),
+			 errdetail("Entities are tables such as lead, account, opportunity, quote, sales_order and invoice."),
+			 errhint("The library may be older than the organization: see sales_crm.version().")));
+}
+
+/* lifecycle_find_entity returns the description of an entity, NULL when there is none. */
+const CrmEntity *
+lifecycle_find_entity(const char *name)
 {
 	for (int i = 0; i < n_entities; i++)
 	{
 		if (strcmp(entities[i]->name, name) == 0)
 			return entities[i];
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("\"%s\" is no entity of sales_crm", name),
-			 errhint("The library may be older than the organization: see sales_crm.version().")));
+	return NULL;
 }
 
 /* lifecycle_one names any record of an entity for a message: an invoice, a quote. */

@@ -8,6 +8,7 @@
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
 
+#include "activity/activity.h"
 #include "opportunity/opportunity.h"
 #include "security/security.h"
 
@@ -71,6 +72,10 @@ opportunity_init(void)
 	pricing_add_lines(&opportunity_lines);
 	for (int i = 0; i < lengthof(others); i++)
 		lifecycle_add_entity(&others[i]);
+	activity_add_source("account", "SELECT 'opportunity', opportunity_id FROM @opportunity WHERE account_id = $2");
+	activity_add_source("contact", "SELECT 'opportunity', opportunity_id FROM @opportunity WHERE contact_id = $2");
+	activity_add_source("lead", "SELECT 'opportunity', opportunity_id FROM @opportunity WHERE originating_lead_id = $2");
+	activity_add_source("opportunity", "SELECT 'lead', originating_lead_id FROM @opportunity WHERE opportunity_id = $2");
 }
 
 /* complete_opportunity fills customer defaults, totals and revenue. */

@@ -103,6 +103,24 @@ security_restore_access(CrmOrganization *org)
 	}
 }
 
+/* security_share_table grants a new table to the roles that have access, as its owner. */
+void
+security_share_table(CrmOrganization *org, const char *table)
+{
+	uint64		n = core_run_as_owner(org, &select_access, "role_access", NULL);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		int			rank = level_rank(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
+
+		if (rank >= 0 && OidIsValid(get_role_oid(role, true)))
+			execute(psprintf("GRANT SELECT%s ON %s.%s TO %s", rank > 0 ? ", INSERT, UPDATE, DELETE" : "",
+							 org->quoted, quote_identifier(table), quote_identifier(role)));
+	}
+}
+
 /* level_rank returns how far a level reaches, -1 for none of read, sell, admin. */
 static int
 level_rank(const char *level)

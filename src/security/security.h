@@ -10,5 +10,6 @@
 extern int64 security_acting_owner(CrmOrganization *org);
 extern int64 security_acting_user(CrmOrganization *org);
 extern void security_restore_access(CrmOrganization *org);
+extern void security_share_table(CrmOrganization *org, const char *table);
 
 #endif							/* CRM_SECURITY_H */

@@ -43,7 +43,7 @@ sub contents
 		SELECT CASE relkind WHEN 'S' THEN format('SELECT %L, last_value, is_called::text FROM %s', oid::regclass, oid::regclass)
 			ELSE format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s AS t', oid::regclass, oid::regclass) END
 		FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace::regnamespace::text IN ($list) ORDER BY oid::regclass::text});
-	return $node->safe_psql($db, join ' UNION ALL ', split /\n/, $queries);
+	return $node->safe_psql($db, join(' UNION ALL ', split /\n/, $queries) . ' ORDER BY 1');
 }
 
 # The catalogue as pg_dump writes it, without its random key and its remarks.

@@ -1,0 +1,252 @@
+/*
+ * custom.c
+ *	  Types of activities that an administrator adds, with columns of their own.
+ *
+ * The table of a type is an ordinary one that belongs to the organization's
+ * owner. It is made as that role, from checked names and a list of types.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "activity/activity.h"
+#include "security/security.h"
+
+static void check_may_add(CrmOrganization *org);
+static void check_name(CrmOrganization *org, const char *name);
+static bool is_plain_name(const char *name);
+static char *column_definitions(CrmOrganization *org, CrmValue columns, char **comments, const char *table);
+static void refuse_column(const char *name, const char *type, const char *why) pg_attribute_noreturn();
+static bool is_known_type(const char *type);
+static void make_table(CrmOrganization *org, const char *name, const char *label, CrmValue columns);
+static void make_triggers(CrmOrganization *org, const char *name);
+static void execute(const char *sql);
+
+static CrmStatement find_type = {
+	.sql = "SELECT 1 FROM @activity_type WHERE activity_type = $1",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement insert_type = {
+	.sql = "INSERT INTO @activity_type (activity_type, label, has_details, is_custom) VALUES ($1, coalesce($2, pg_catalog.initcap(pg_catalog.replace($1, '_', ' '))), $3, true) "
+	"RETURNING activity_type_id, label",
+	.argtypes = {TEXTOID, TEXTOID, BOOLOID}
+};
+static CrmStatement insert_access = {
+	.sql = "INSERT INTO @access_rule (access_level, object_kind, object_name) VALUES ('sell', 'table', $1) ON CONFLICT DO NOTHING",
+	.argtypes = {TEXTOID}
+};
+static CrmStatement read_columns = {
+	.sql = "SELECT c.value ->> 'name', c.value ->> 'type', c.value ->> 'comment' "
+	"FROM pg_catalog.jsonb_array_elements(CASE WHEN pg_catalog.jsonb_typeof($1) = 'array' THEN $1 ELSE pg_catalog.jsonb_build_array($1) END) "
+	"WITH ORDINALITY AS c(value, n) ORDER BY c.n",
+	.argtypes = {JSONBOID}
+};
+static CrmStatement list_custom = {
+	.sql = "SELECT activity_type FROM @activity_type WHERE is_custom AND has_details ORDER BY 1"
+};
+
+PG_FUNCTION_INFO_V1(activity_add_type);
+
+/* activity_add_type adds a type of activities and, where it has columns, their table. */
+Datum
+activity_add_type(PG_FUNCTION_ARGS)
+{
+	char	   *name = core_text_argument(fcinfo, 0, "name");
+	char	   *label = core_optional_text(fcinfo, 1);
+	CrmValue	columns = core_value_argument(fcinfo, 2);
+	CrmOrganization *org = core_begin();
+	Oid			user;
+	int			context;
+	int64		id;
+
+	check_may_add(org);
+	check_name(org, name);
+	{
+		CrmValue	args[] = {core_text_value(name), core_text_value(label), CRM_BOOL(!columns.isnull)};
+
+		core_run(org, &insert_type, args);
+		id = core_result_int8(0, 1);
+		label = core_result_name(0, 2);
+	}
+	if (!columns.isnull)
+	{
+		GetUserIdAndSecContext(&user, &context);
+		SetUserIdAndSecContext(core_owner(org, "activity"), context | SECURITY_LOCAL_USERID_CHANGE);
+		make_table(org, name, label, columns);
+		SetUserIdAndSecContext(user, context);
+	}
+	return core_end_id(id);
+}
+
+/* activity_repair_types makes the triggers of these tables anew, after DROP EXTENSION took them. */
+void
+activity_repair_types(CrmOrganization *org)
+{
+	uint64		n = core_run(org, &list_custom, NULL);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+
+		if (OidIsValid(get_relname_relid(name, org->oid)))
+			make_triggers(org, name);
+	}
+}
+
+/* check_may_add asks for the right to configure; the table itself will be the owner's. */
+static void
+check_may_add(CrmOrganization *org)
+{
+	if (pg_class_aclcheck(core_table(org, "activity_type"), GetUserId(), ACL_INSERT) == ACLCHECK_OK)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("role \"%s\" may not add types of activities", GetUserNameFromId(GetUserId(), false)),
+			 errdetail("Types are configuration of organization \"%s\".", org->name),
+			 errhint("Ask for the access level admin: sales_crm.grant_access(role, 'admin').")));
+}
+
+static void
+check_name(CrmOrganization *org, const char *name)
+{
+	CrmValue	args[] = {core_text_value(name)};
+
+	if (!is_plain_name(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot be the name of a type of activities", name),
+				 errdetail("A name has lower-case letters, digits and underscores, starts with a letter and has at most 40 characters."),
+				 errhint("Choose a name such as site_visit.")));
+	if (core_run(org, &find_type, args) > 0 || OidIsValid(get_relname_relid(name, org->oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("\"%s\" exists already", name),
+				 errdetail("Organization \"%s\" has a type of activities or a table of that name.", org->name),
+				 errhint("Choose another name.")));
+}
+
+static bool
+is_plain_name(const char *name)
+{
+	size_t		length = strlen(name);
+
+	return length > 0 && length <= 40 && name[0] >= 'a' && name[0] <= 'z' &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
+}
+
+/* make_table makes the table of a type, with comments, triggers and grants. */
+static void
+make_table(CrmOrganization *org, const char *name, const char *label, CrmValue columns)
+{
+	char	   *comments;
+	char	   *definitions = column_definitions(org, columns, &comments, name);
+	char	   *table = psprintf("%s.%s", org->quoted, quote_identifier(name));
+	CrmValue	args[] = {core_text_value(name)};
+
+	execute(psprintf("CREATE TABLE %1$s (%2$s bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, "
+					 "activity_id bigint NOT NULL UNIQUE REFERENCES %3$s.activity ON DELETE CASCADE%4$s, "
+					 "created_at timestamptz NOT NULL DEFAULT pg_catalog.now(), created_by bigint REFERENCES %3$s.owner, "
+					 "modified_at timestamptz NOT NULL DEFAULT pg_catalog.now(), modified_by bigint REFERENCES %3$s.owner, "
+					 "row_version bigint NOT NULL DEFAULT 1)",
+					 table, quote_identifier(psprintf("%s_id", name)), org->quoted, definitions));
+	execute(psprintf("COMMENT ON TABLE %s IS %s", table,
+					 quote_literal_cstr(psprintf("What activities of type %s have beside the columns of activity.", label))));
+	execute(psprintf("COMMENT ON COLUMN %1$s.%2$s IS 'Key of the row.'; "
+					 "COMMENT ON COLUMN %1$s.activity_id IS 'The activity, which holds all that the kinds have in common.'; "
+					 "COMMENT ON COLUMN %1$s.created_at IS 'When the row was made; set by the database.'; "
+					 "COMMENT ON COLUMN %1$s.created_by IS 'Owner (user or team) who made the row; set by the database.'; "
+					 "COMMENT ON COLUMN %1$s.modified_at IS 'When the row was last changed; set by the database.'; "
+					 "COMMENT ON COLUMN %1$s.modified_by IS 'Owner (user or team) who last changed the row; set by the database.'; "
+					 "COMMENT ON COLUMN %1$s.row_version IS 'Counts the changes of the row from 1; set by the database.'%3$s",
+					 table, quote_identifier(psprintf("%s_id", name)), comments));
+	execute(psprintf("CREATE INDEX ON %1$s (created_by) WHERE created_by IS NOT NULL; "
+					 "CREATE INDEX ON %1$s (modified_by) WHERE modified_by IS NOT NULL", table));
+	make_triggers(org, name);
+	core_run(org, &insert_access, args);
+	security_share_table(org, name);
+}
+
+/* make_triggers hangs the guard on the table of a type. */
+static void
+make_triggers(CrmOrganization *org, const char *name)
+{
+	char	   *table = psprintf("%s.%s", org->quoted, quote_identifier(name));
+
+	execute(psprintf("CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON %s "
+					 "FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.refuse_truncate()", table));
+	execute(psprintf("CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON %s "
+					 "FOR EACH ROW EXECUTE FUNCTION sales_crm.guard('activity_detail')", table));
+}
+
+/* column_definitions turns [{"name", "type", "comment"}] into SQL. */
+static char *
+column_definitions(CrmOrganization *org, CrmValue columns, char **comments, const char *table)
+{
+	StringInfoData definitions;
+	StringInfoData texts;
+	uint64		n = core_run(org, &read_columns, &columns);
+
+	initStringInfo(&definitions);
+	initStringInfo(&texts);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *name = core_result_text(i, 1);
+		char	   *type = core_result_text(i, 2);
+		char	   *comment = core_result_text(i, 3);
+		const char *why = name == NULL || type == NULL ? "Each column needs a name and a type."
+			: !is_plain_name(name) ? "A name has lower-case letters, digits and underscores, and starts with a letter."
+			: !is_known_type(type) ? "Types are text, boolean, integer, bigint, money, quantity, percent, date and timestamptz."
+			: NULL;
+
+		if (why)
+			refuse_column(name, type, why);
+		appendStringInfo(&definitions, ", %s %s", quote_identifier(name),
+						 strcmp(type, "money") == 0 ? "numeric(19,4)" :
+						 strcmp(type, "quantity") == 0 ? "numeric(18,5)" :
+						 strcmp(type, "percent") == 0 ? "numeric(7,4)" : type);
+		appendStringInfo(&texts, "; COMMENT ON COLUMN %s.%s.%s IS %s", org->quoted, quote_identifier(table),
+						 quote_identifier(name), quote_literal_cstr(comment ? comment : psprintf("Column %s of the type.", name)));
+	}
+	*comments = texts.data;
+	return definitions.data;
+}
+
+static void
+refuse_column(const char *name, const char *type, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("column \"%s\" of type \"%s\" cannot be made", name ? name : "", type ? type : ""),
+			 errdetail("%s", why),
+			 errhint("Give columns => '[{\"name\": \"visit_result\", \"type\": \"text\", \"comment\": \"What came of it.\"}]'.")));
+}
+
+static bool
+is_known_type(const char *type)
+{
+	static const char *const types[] = {
+		"text", "boolean", "integer", "bigint", "money", "quantity", "percent", "date", "timestamptz"
+	};
+
+	for (int i = 0; i < lengthof(types); i++)
+	{
+		if (strcmp(types[i], type) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+execute(const char *sql)
+{
+	int			rc = SPI_execute(sql, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "making a type of activities failed with %s: %s", SPI_result_code_string(rc), sql);
+}

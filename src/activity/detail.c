@@ -1,0 +1,124 @@
+/*
+ * detail.c
+ *	  What one kind of activity has beside the common columns, and its parties.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "activity/kind.h"
+
+static void complete_detail(CrmRow *row, CrmTicket *ticket);
+static void keep_detail(CrmRow *row);
+static void complete_party(CrmRow *row, CrmTicket *ticket);
+static void keep_party(CrmRow *row);
+static char *kind_of(CrmRow *row);
+static void refuse_kind(CrmRow *row, const char *kind) pg_attribute_noreturn();
+
+/*
+ * All tables of details are one entity, those that an administrator adds
+ * included; its key is the activity's, since a kind's own is named after it.
+ */
+static const CrmEntity detail_entity = {
+	.name = "activity_detail", .key = "activity_id", .label = "activity detail",
+	.complete = complete_detail, .before_delete = keep_detail
+};
+static const CrmEntity party_entity = {
+	.name = "activity_party", .key = "activity_party_id", .label = "activity party",
+	.complete = complete_party, .before_delete = keep_party
+};
+
+static CrmStatement read_kind = {
+	.sql = "SELECT activity_type FROM @activity WHERE activity_id = $1",
+	.argtypes = {INT8OID}
+};
+
+/* activity_add_details registers the entities of this file. */
+void
+activity_add_details(void)
+{
+	lifecycle_add_entity(&detail_entity);
+	lifecycle_add_entity(&party_entity);
+}
+
+/* complete_detail lets a row of details stand only beside an open activity of its kind. */
+static void
+complete_detail(CrmRow *row, CrmTicket *ticket)
+{
+	char	   *kind;
+
+	activity_refuse_closed(row, "the details");
+	if (!ROW_IS_INSERT(row) || row_is_null(row, "activity_id"))
+		return;
+	kind = kind_of(row);
+	if (kind && get_relname_relid(kind, row->org->oid) != RelationGetRelid(row->rel))
+		refuse_kind(row, kind);
+}
+
+static void
+keep_detail(CrmRow *row)
+{
+	activity_refuse_closed(row, "the details");
+}
+
+/* complete_party checks that the party exists and may have its role. */
+static void
+complete_party(CrmRow *row, CrmTicket *ticket)
+{
+	char	   *kind;
+	char	   *role = row_text(row, "participation_type");
+
+	if (ticket)
+		return;
+	activity_check_record(row, "entity", "record_id");
+	activity_refuse_closed(row, "the parties");
+	if (role == NULL || row_is_null(row, "activity_id") ||
+		(ROW_IS_UPDATE(row) && !row_changed(row, "participation_type")))
+		return;
+	kind = kind_of(row);
+	if (kind == NULL || activity_takes_role(row->org, kind, role))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("an activity of type \"%s\" has no \"%s\"", kind, role),
+			 errdetail("Activity %lld is of that type.", (long long) row_int8(row, "activity_id")),
+			 errhint("Table %s.activity_type_role lists the roles of each type.", row->org->quoted),
+			 errtablecol(row->rel, row_column(row, "participation_type") + 1)));
+}
+
+static void
+keep_party(CrmRow *row)
+{
+	activity_refuse_closed(row, "the parties");
+}
+
+/* kind_of returns the kind of the activity that a row belongs to; NULL when it is not there. */
+static char *
+kind_of(CrmRow *row)
+{
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "activity_id"))};
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *kind = NULL;
+
+	SPI_connect();
+	if (core_run(row->org, &read_kind, args) > 0)
+		kind = MemoryContextStrdup(caller, core_result_name(0, 1));
+	SPI_finish();
+	return kind;
+}
+
+static void
+refuse_kind(CrmRow *row, const char *kind)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("activity %lld is no %s", (long long) row_int8(row, "activity_id"),
+					RelationGetRelationName(row->rel)),
+			 errdetail("It is of type \"%s\".", kind),
+			 activity_has_details(row->org, kind)
+			 ? errhint("Put its details into table %s.%s.", row->org->quoted, quote_identifier(kind))
+			 : errhint("That type has no details of its own."),
+			 errtablecol(row->rel, row_column(row, "activity_id") + 1)));
+}

@@ -1,0 +1,27 @@
+-- activity: connections as each record sees them.
+
+-- Connections from both ends: each stands here twice, once for either record.
+CREATE VIEW connection_end WITH (security_invoker = true) AS
+SELECT
+    c.connection_id,    -- Connection.
+    c.entity_1 AS entity,    -- Table of the record.
+    c.record_id_1 AS record_id,    -- Key of the record.
+    c.entity_2 AS connected_entity,    -- Table of the record it is connected to.
+    c.record_id_2 AS connected_record,    -- Key of the record it is connected to.
+    role.name AS connected_role,    -- What the connected record is to this one, such as Decision Maker.
+    role.category AS connected_role_category,    -- Category of that role, such as stakeholder or sales_team.
+    reciprocal.name AS own_role,    -- What this record is to the connected one.
+    c.effective_from,    -- First day of the connection.
+    c.effective_to,    -- Last day of the connection.
+    c.description,    -- Remarks.
+    c.owner_id,    -- User or team the connection belongs to.
+    c.state    -- active or inactive.
+FROM connection AS c
+LEFT JOIN connection_role AS role ON role.connection_role_id = c.connection_role_id
+LEFT JOIN connection_role AS reciprocal ON reciprocal.connection_role_id = c.reciprocal_connection_role_id
+UNION ALL
+SELECT c.connection_id, c.entity_2, c.record_id_2, c.entity_1, c.record_id_1, reciprocal.name, reciprocal.category, role.name,
+    c.effective_from, c.effective_to, c.description, c.owner_id, c.state
+FROM connection AS c
+LEFT JOIN connection_role AS role ON role.connection_role_id = c.connection_role_id
+LEFT JOIN connection_role AS reciprocal ON reciprocal.connection_role_id = c.reciprocal_connection_role_id;
