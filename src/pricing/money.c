@@ -85,3 +85,10 @@ money_text(Datum amount)
 {
 	return DatumGetCString(DirectFunctionCall1(numeric_out, amount));
 }
+
+/* money_shown returns an amount as people write it: so many decimals, more only where they count. */
+char *
+money_shown(Datum amount, int decimals)
+{
+	return money_text(money_round(amount, Max(decimals, money_scale(amount))));
+}
