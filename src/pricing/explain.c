@@ -13,6 +13,8 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "pricing/pricing.h"
@@ -158,21 +160,19 @@ static void
 read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 				  CrmTrace *trace, Surroundings *around)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, DATEOID, TEXTOID};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
 	CrmStatement *read = core_intern(psprintf("SELECT h.state, pl.name, pl.state, pl.begin_date::text, pl.end_date::text, "
-											  "%2$s::text, u.name, d.name, dl.name, h.price_list_id = $2, "
+											  "u.name, d.name, dl.name, h.price_list_id = $2, "
 											  "CASE WHEN coalesce(a.price_list_id, p.price_list_id) = $2 THEN coalesce(a.name, p.full_name) END "
 											  "FROM @%1$s h LEFT JOIN @price_list pl ON pl.price_list_id = $2 "
 											  "LEFT JOIN @unit u ON u.unit_id = $3 LEFT JOIN @unit d ON d.unit_id = $4 "
 											  "LEFT JOIN @discount_list dl ON dl.discount_list_id = $5 "
 											  "LEFT JOIN @account a ON a.account_id = h.account_id "
 											  "LEFT JOIN @contact p ON p.contact_id = h.contact_id AND h.account_id IS NULL "
-											  "WHERE h.%3$s = $1", lines->header->name,
-											  pricing_date_sql(lines, "$6", "$7"), lines->header->key), types);
+											  "WHERE h.%2$s = $1", lines->header->name, lines->header->key), types);
 	CrmValue	args[] = {
 		CRM_INT8(around->header_id), CRM_ID(offer->price_list_id), CRM_ID(offer->unit_id),
-		CRM_ID(offer->default_unit_id), CRM_ID(offer->discount_list_id),
-		CRM_DATUM(core_today(row->org)), core_text_value(core_time_zone(row->org))
+		CRM_ID(offer->default_unit_id), CRM_ID(offer->discount_list_id)
 	};
 
 	if (core_run(row->org, read, args) == 0)
@@ -182,12 +182,13 @@ read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 	around->list_state = core_result_name(0, 3);
 	around->begin_date = core_result_text(0, 4);
 	around->end_date = core_result_text(0, 5);
-	around->date = core_result_text(0, 6);
-	trace->unit = core_result_name(0, 7);
-	trace->default_unit = core_result_name(0, 8);
-	trace->discount_list = core_result_name(0, 9);
-	around->is_own_list = core_result_bool(0, 10);
-	around->default_of = core_result_text(0, 11);
+	trace->unit = core_result_name(0, 6);
+	trace->default_unit = core_result_name(0, 7);
+	trace->discount_list = core_result_name(0, 8);
+	around->is_own_list = core_result_bool(0, 9);
+	around->default_of = core_result_text(0, 10);
+	if (around->begin_date || around->end_date)
+		around->date = DatumGetCString(DirectFunctionCall1(date_out, pricing_offer_date(row->org, offer)));
 }
 
 /*
@@ -268,7 +269,8 @@ explain_volume_discount(CrmRow *row, CrmLineContext *context, const Surroundings
 
 	today.steps = NIL;
 	if (!row_bool(row, "is_price_overridden") && strcmp(row_text(row, "pricing_error"), "none") == 0)
-		saved = pricing_volume_discount(&context->offer, row_datum(row, "price_per_unit"), &today);
+		saved = pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
+										row_datum(row, "price_per_unit"), &today);
 	if (money_compare(saved, stored) == 0)
 		context->trace->steps = list_concat(context->trace->steps, today.steps);
 	else

@@ -16,6 +16,7 @@
 static void refuse_moved_line(CrmRow *row, const CrmLines *lines);
 static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_noreturn();
 static void complete_product(CrmRow *row, const CrmLineContext *context);
+static bool unit_fits(CrmOrganization *org, const CrmOffer *offer);
 static void refuse_product(CrmRow *row, const CrmOffer *offer);
 static void refuse_unit(CrmRow *row, const CrmOffer *offer);
 static void check_quantity(CrmRow *row, const CrmOffer *offer);
@@ -112,12 +113,20 @@ complete_product(CrmRow *row, const CrmLineContext *context)
 	if (is_new && !core_import_mode && strcmp(offer->product_state, "active") != 0 &&
 		strcmp(offer->product_state, "under_revision") != 0)
 		refuse_product(row, offer);
-	if (!row_is_null(row, "unit_id") && !offer->unit_fits)
+	if (!row_is_null(row, "unit_id") && !unit_fits(row->org, offer))
 		refuse_unit(row, offer);
 	if (row_is_null(row, "unit_id") && offer->unit_id != 0)
 		row_set_int8(row, "unit_id", offer->unit_id);
 	check_quantity(row, offer);
 	pricing_price_line(row, context);
+}
+
+static bool
+unit_fits(CrmOrganization *org, const CrmOffer *offer)
+{
+	const CrmUnit *unit = catalog_unit(org, offer->unit_id);
+
+	return unit && unit->unit_group_id == offer->unit_group_id;
 }
 
 static void
@@ -216,7 +225,8 @@ take_volume_discount(CrmRow *row, const CrmLineContext *context)
 
 	row_set(row, "volume_discount_amount",
 			error && strcmp(error, "none") == 0
-			? pricing_volume_discount(&context->offer, row_datum(row, "price_per_unit"), context->trace)
+			? pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
+									  row_datum(row, "price_per_unit"), context->trace)
 			: money_zero());
 }
 
