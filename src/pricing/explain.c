@@ -55,6 +55,7 @@ static char *why_kept(CrmRow *row, const CrmLineContext *context, const Surround
 static char *words_of(const char *error, const CrmOffer *offer, const Surroundings *around, const CrmTrace *trace);
 static char *words_of_dates(const Surroundings *around);
 static void end_as_stored(CrmTrace *trace, const char *rule, Datum computed, Datum stored);
+static void explain_base(CrmRow *row, const CrmLines *lines, Datum total, CrmTrace *trace);
 static void explain_lines(CrmRow *row, const CrmLines *lines, CrmTrace *trace);
 static void explain_rates(CrmRow *row, const CrmLines *lines, CrmTrace *trace);
 static Datum end_explanation(FunctionCallInfo fcinfo, const CrmTrace *trace);
@@ -275,8 +276,8 @@ explain_volume_discount(CrmRow *row, CrmLineContext *context, const Surroundings
 		context->trace->steps = list_concat(context->trace->steps, today.steps);
 	else
 		pricing_step(context->trace, "volume discount", CRM_DATUM(stored),
-					 "on each %s, kept from before: %s; today it would be %s", today.unit,
-					 why_kept(row, context, around), money_shown(saved, today.decimals));
+					 "on each %s, kept from before (today %s): %s", today.unit,
+					 money_shown(saved, today.decimals), why_kept(row, context, around));
 }
 
 /* why_kept tells why a line keeps what the catalogue no longer says. */
@@ -294,7 +295,7 @@ why_kept(CrmRow *row, const CrmLineContext *context, const Surroundings *around)
 		return psprintf("the prices of the %s are locked", header->label);
 	for (int i = 0; i < lengthof(sources); i++)
 	{
-		if (!row_is_null(row, sources[i]))
+		if (strcmp(sources[i], around->lines->entity.key) != 0 && !row_is_null(row, sources[i]))
 			return psprintf("the line was copied with its price; %s", way_out);
 	}
 	return psprintf("the catalogue has changed since the line was written; %s", way_out);
@@ -369,7 +370,6 @@ pricing_explain_total(PG_FUNCTION_ARGS)
 	Relation	rel;
 	CrmRow	   *row;
 	Datum		total;
-	Datum		base;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
@@ -377,16 +377,28 @@ pricing_explain_total(PG_FUNCTION_ARGS)
 	rel = table_open(core_table(org, lines->header->name), AccessShareLock);
 	row = read_row(org, lines->header, rel, id);
 	total = row_datum(row, "total_amount");
-	base = row_datum(row, "total_amount_base");
 	trace.decimals = catalog_currency(org, row_text(row, "currency_code"))->decimals;
 	explain_lines(row, lines, &trace);
 	pricing_compute_totals(row, &trace);
 	end_as_stored(&trace, "total", row_datum(row, "total_amount"), total);
-	pricing_step(&trace, "total in base currency", CRM_DATUM(base), "%s %s at the rate %s of the %s, in %s",
-				 money_shown(total, trace.decimals), row_text(row, "currency_code"),
-				 money_shown(row_datum(row, "exchange_rate"), 0), lines->header->label, catalog_base_currency(org));
+	explain_base(row, lines, total, &trace);
 	table_close(rel, AccessShareLock);
 	return end_explanation(fcinfo, &trace);
+}
+
+/* explain_base tells what the total is in base currency, at the rate the document keeps. */
+static void
+explain_base(CrmRow *row, const CrmLines *lines, Datum total, CrmTrace *trace)
+{
+	const char *base = catalog_base_currency(row->org);
+	char	   *currency = row_text(row, "currency_code");
+	CrmValue	result = CRM_DATUM(row_datum(row, "total_amount_base"));
+
+	if (strcmp(base, currency) == 0)
+		pricing_step(trace, "total in base currency", result, "%s is the base currency", base);
+	else
+		pricing_step(trace, "total in base currency", result, "%s %s / %s, the rate of the %s: %s", money_shown(total, trace->decimals),
+					 currency, money_shown(row_datum(row, "exchange_rate"), 0), lines->header->label, base);
 }
 
 /* explain_lines tells what the lines of a document come to, and each rate of tax on them. */

@@ -309,6 +309,6 @@ trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount)
 					 context->is_per_unit ? "%2$s x %1$s" : "%1$s", each, quantity);
 	if (!money_is_zero(tax))
 		pricing_step(context->trace, "tax", CRM_DATUM(tax), "as typed on the line");
-	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")), "%s - %s + %s",
-				 money_shown(base, decimals), money_shown(discount, decimals), money_shown(tax, decimals));
+	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")), "%s%s%s",
+				 money_shown(base, decimals), money_term(" - ", discount, decimals), money_term(" + ", tax, decimals));
 }

@@ -21,6 +21,7 @@ extern bool money_is_zero(Datum amount);
 extern int	money_scale(Datum amount);
 extern char *money_text(Datum amount);
 extern char *money_shown(Datum amount, int decimals);
+extern char *money_term(const char *sign, Datum amount, int decimals);
 
 /* ---- customer and currency of a row (customer.c, territory.c, currency.c) ---- */
 
