@@ -39,6 +39,7 @@ extern bool pricing_read_customer(CrmOrganization *org, int64 account_id,
 extern void pricing_require_customer(CrmRow *row, const CrmEntity *entity);
 extern void pricing_take_defaults(CrmRow *row, bool has_price_list);
 extern int64 pricing_territory_list(CrmOrganization *org, const char *currency_code);
+extern void pricing_take_territory_list(CrmRow *row);
 extern void pricing_complete_money(CrmRow *row);
 extern void pricing_check_percent(CrmRow *row, const char *column);
 extern void pricing_check_not_negative(CrmRow *row, const char *column);

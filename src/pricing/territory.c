@@ -64,6 +64,16 @@ pricing_territory_list(CrmOrganization *org, const char *currency_code)
 	return found;
 }
 
+/* pricing_take_territory_list gives a row in a known currency the price list of the territory. */
+void
+pricing_take_territory_list(CrmRow *row)
+{
+	int64		list = pricing_territory_list(row->org, row_text(row, "currency_code"));
+
+	if (list != 0)
+		row_set_int8(row, "price_list_id", list);
+}
+
 static void *
 load_territories(CrmOrganization *org)
 {

@@ -3,7 +3,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/documents.sql
-SELECT plan(116);
+SELECT plan(117);
 SET LOCAL sales_crm.now = '2026-03-10 12:00+00';
 CREATE TABLE tap.kind AS SELECT * FROM (VALUES ('opportunity'), ('quote'), ('sales_order'), ('invoice')) AS k (entity);
 
@@ -211,6 +211,9 @@ SELECT is(default_list('quote'), 'tap EUR EUR', 'an inactive one does not count;
 UPDATE price_list SET state = 'active' WHERE price_list_id = id('Bulk');
 UPDATE account SET currency_code = 'USD' WHERE account_id = id('Fabrikam');
 SELECT is(default_list('quote'), 'Bulk USD', 'the customer''s currency chooses too');
+INSERT INTO lead (subject, last_name, company_name) VALUES ('A lead', 'Lee', 'Tailspin') RETURNING remember('lead', lead_id) \gset
+SELECT remember('deal', made.opportunity_id) FROM sales_crm.qualify_lead(lead_id => id('lead')) AS made \gset
+SELECT is(price_list_id, id('Bulk'), 'the deal of a lead has the list of the territory too') FROM opportunity WHERE opportunity_id = id('deal');
 UPDATE crm_user SET territory_id = id('South') WHERE owner_id = id('Ana');
 SELECT is(default_list('quote'), 'March USD', 'another territory, another list');
 SELECT set_config('sales_crm.user_id', '', true) \gset
