@@ -118,13 +118,19 @@ parse_moment(char *text, TimestampTz *moment)
 Datum
 core_today(CrmOrganization *org)
 {
+	return core_date_of(org, core_now());
+}
+
+/* core_date_of returns the date of a moment in the organization's time zone. */
+Datum
+core_date_of(CrmOrganization *org, TimestampTz moment)
+{
 	const char *zone = core_setting(org, "time_zone");
 	Datum		local;
 
 	if (zone == NULL || zone[0] == '\0')
 		zone = "UTC";
-	local = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone),
-								TimestampTzGetDatum(core_now()));
+	local = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(moment));
 	return DirectFunctionCall1(timestamp_date, local);
 }
 

@@ -136,6 +136,7 @@ extern TriggerData *core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing,
 								 TriggerEvent level);
 extern const char *core_trigger_argument(const TriggerData *trigdata, int n);
 extern CrmRow *core_row(TriggerData *trigdata);
+extern CrmRow *core_stored_row(CrmOrganization *org, Relation rel, HeapTupleHeader stored);
 extern Datum core_row_result(CrmRow *row);
 extern int	row_column(const CrmRow *row, const char *name);
 extern AttrNumber core_attribute(Relation rel, const char *name, Oid type);
@@ -203,6 +204,7 @@ extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noret
 extern void core_clock_init(void);
 extern TimestampTz core_now(void);
 extern Datum core_today(CrmOrganization *org);
+extern Datum core_date_of(CrmOrganization *org, TimestampTz moment);
 
 /* ---- verify (verify.c) ---- */
 

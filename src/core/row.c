@@ -106,6 +106,24 @@ core_row(TriggerData *trigdata)
 	return row;
 }
 
+/*
+ * core_stored_row takes a stored row apart, as an update would see it that
+ * changes nothing: for calls that compute it once more without writing it.
+ */
+CrmRow *
+core_stored_row(CrmOrganization *org, Relation rel, HeapTupleHeader stored)
+{
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(stored), .t_data = stored};
+	TriggerData trigdata = {
+		.type = T_TriggerData, .tg_relation = rel, .tg_trigtuple = &tuple, .tg_newtuple = &tuple,
+		.tg_event = TRIGGER_EVENT_UPDATE | TRIGGER_EVENT_ROW
+	};
+	CrmRow	   *row = core_row(&trigdata);
+
+	row->org = org;
+	return row;
+}
+
 /* core_row_result returns what the BEFORE trigger gives back: the row as changed. */
 Datum
 core_row_result(CrmRow *row)

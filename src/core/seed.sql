@@ -6,6 +6,7 @@ INSERT INTO organization_setting (name, value, description) VALUES
     ('base_currency', 'USD', 'Currency in which base amounts are kept; sales_crm.set_base_currency() changes it before the first document.'),
     ('discount_method', 'line_item', 'What a manual discount on a line means: line_item = for the whole line, per_unit = for each unit. Stored on each new document.'),
     ('tax_rounding', 'line', 'Where tax is rounded: line or document. Stored on each new document.'),
+    ('pricing_decimals', '2', 'Decimals, 0 to 4, that a price worked out of a percentage is rounded to. A price that stands in a price list as an amount is taken as it is.'),
     ('price_list_is_optional', 'false', 'True: catalogue lines may stand without a price list and then cost 0 until a price is typed.'),
     ('quote_validity_days', '30', 'How many days a quote is valid from its first day when no last day is given.'),
     ('mark_order_invoiced', 'false', 'True: an order whose last quantity is invoiced goes on from fulfilled to invoiced.'),

@@ -48,7 +48,7 @@ CrmDocument document_quote = {
 	.computed = quote_computed, .complete = complete_quote},
 	.lines = {.entity = {.name = "quote_product", .key = "quote_product_id", .label = "quote line",
 			.computed = pricing_line_computed, .complete = complete_quote_line},
-	.header = &document_quote.entity},
+	.header = &document_quote.entity, .date_column = "effective_from"},
 	.number = "quote_number", .series = "quote"
 };
 CrmDocument document_order = {
@@ -56,7 +56,7 @@ CrmDocument document_order = {
 	.computed = order_computed, .complete = complete_order},
 	.lines = {.entity = {.name = "sales_order_product", .key = "sales_order_product_id", .label = "order line",
 			.computed = pricing_line_computed, .complete = complete_order_line},
-	.header = &document_order.entity},
+	.header = &document_order.entity, .date_column = "created_at", .has_lock = true},
 	.number = "order_number", .series = "order"
 };
 CrmDocument document_invoice = {
@@ -64,7 +64,7 @@ CrmDocument document_invoice = {
 	.computed = invoice_computed, .complete = complete_invoice},
 	.lines = {.entity = {.name = "invoice_product", .key = "invoice_product_id", .label = "invoice line",
 			.computed = pricing_line_computed, .complete = complete_invoice_line},
-	.header = &document_invoice.entity},
+	.header = &document_invoice.entity, .date_column = "invoice_date", .has_lock = true},
 	.number = "invoice_number", .series = "invoice"
 };
 

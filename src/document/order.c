@@ -24,7 +24,6 @@ typedef struct Order
 } Order;
 
 static Order lock_order(CrmOrganization *org, int64 id);
-static void lock_lines(CrmOrganization *org, const CrmDocument *document, int64 id);
 static void end_order(CrmOrganization *org, const Order *order, const CrmMove *move,
 					  const char *reason, CrmStatement *update);
 static int64 invoice_rest(CrmOrganization *org, const Order *order, const char *made_by);
@@ -128,7 +127,7 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 	Order		order;
 	int64		invoice_id = 0;
 
-	lock_lines(org, &document_order, id);
+	pricing_lock_lines(org, &document_order.lines, id);
 	order = lock_order(org, id);
 	lifecycle_require(org, &move, id, order.state);
 	document_require_prices(org, &document_order, id);
@@ -176,7 +175,7 @@ document_invoice_order(PG_FUNCTION_ARGS)
 	Order		order;
 	int64		invoice_id;
 
-	lock_lines(org, &document_order, id);
+	pricing_lock_lines(org, &document_order.lines, id);
 	order = lock_order(org, id);
 	if (strcmp(order.state, "submitted") == 0 || strcmp(order.state, "canceled") == 0)
 		refuse_invoice(&order);
@@ -308,7 +307,7 @@ set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked)
 	uint64		changed;
 
 	if (!is_locked)
-		lock_lines(org, document, id);
+		pricing_lock_lines(org, &document->lines, id);
 	state = lifecycle_lock(org, entity, id);
 	if (lifecycle_is_read_only(org, entity->name, state))
 		ereport(ERROR,
@@ -326,18 +325,6 @@ set_lock(FunctionCallInfo fcinfo, CrmDocument *document, bool is_locked)
 		pricing_reprice(org, &document->lines, id);
 	SPI_finish();
 	return BoolGetDatum(is_locked);
-}
-
-/* lock_lines locks the lines of a document that a call is going to write. */
-static void
-lock_lines(CrmOrganization *org, const CrmDocument *document, int64 id)
-{
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
-	CrmValue	args[] = {CRM_INT8(id)};
-
-	core_run(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 ORDER BY %s FOR NO KEY UPDATE",
-									   document->lines.entity.name, document->entity.key,
-									   document->lines.entity.key), types), args);
 }
 
 static Order

@@ -87,6 +87,8 @@ complete_opportunity(CrmRow *row, CrmTicket *ticket)
 	check_forecast(row);
 	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
+	else if (row_is_null(row, "price_list_id"))
+		pricing_take_territory_list(row);
 	pricing_complete_totals(row, &opportunity_entity, ticket);
 	if (row_bool(row, "is_revenue_system_calculated"))
 		row_set(row, "estimated_value", row_datum(row, "total_amount"));

@@ -9,6 +9,7 @@
 
 #include "pricing/pricing.h"
 
+static void trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace);
 static void freeze_rules(CrmRow *row);
 static void check_rule(CrmRow *row, const char *column, const char *first, const char *second);
 static void check_currency_change(CrmRow *row, const CrmEntity *entity);
@@ -20,27 +21,64 @@ static void check_currency_change(CrmRow *row, const CrmEntity *entity);
 void
 pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 {
-	const CrmCurrency *currency = catalog_currency(row->org, row_text(row, "currency_code"));
-	Datum		items = row_datum(row, "total_line_item_amount");
-	Datum		discount;
-	Datum		net;
-
 	freeze_rules(row);
 	check_currency_change(row, entity);
 	pricing_check_percent(row, "discount_percentage");
 	pricing_check_not_negative(row, "discount_amount");
 	pricing_check_not_negative(row, "freight_amount");
-	discount = money_round(row_datum(row, "discount_amount"), currency->decimals);
+	pricing_compute_totals(row, NULL);
+}
+
+/* pricing_compute_totals computes the totals, and tells their steps where a trace is given. */
+void
+pricing_compute_totals(CrmRow *row, CrmTrace *trace)
+{
+	const CrmCurrency *currency = catalog_currency(row->org, row_text(row, "currency_code"));
+	int			decimals = currency->decimals;
+	Datum		items = row_datum(row, "total_line_item_amount");
+	Datum		typed = money_round(row_datum(row, "discount_amount"), decimals);
+	Datum		percent = money_zero();
+	Datum		discount;
+	Datum		net;
+
 	if (!money_is_zero(row_datum(row, "discount_percentage")))
-		discount = money_add(discount, money_percent(items, row_datum(row, "discount_percentage"),
-													 currency->decimals));
+		percent = money_percent(items, row_datum(row, "discount_percentage"), decimals);
+	discount = money_add(typed, percent);
 	net = money_subtract(items, discount);
 	row_set(row, "total_discount_amount",
 			money_add(row_datum(row, "total_line_item_discount_amount"), discount));
 	row_set(row, "total_amount_less_freight", net);
 	row_set(row, "total_amount",
-			money_add(money_add(net, money_round(row_datum(row, "freight_amount"), currency->decimals)),
+			money_add(money_add(net, money_round(row_datum(row, "freight_amount"), decimals)),
 					  row_datum(row, "total_tax")));
+	if (trace)
+		trace_totals(row, typed, percent, trace);
+}
+
+/* trace_totals tells of the document's own discounts, freight, tax and total. */
+static void
+trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace)
+{
+	Datum		items = row_datum(row, "total_line_item_amount");
+	Datum		net = row_datum(row, "total_amount_less_freight");
+	Datum		freight = row_datum(row, "freight_amount");
+	Datum		tax = row_datum(row, "total_tax");
+
+	if (!money_is_zero(percent))
+		pricing_step(trace, "discount in percent", CRM_DATUM(percent), "%s %% of %s",
+					 money_shown(row_datum(row, "discount_percentage"), 0), money_shown(items, trace->decimals));
+	if (!money_is_zero(typed))
+		pricing_step(trace, "discount amount", CRM_DATUM(typed), "as typed on the document");
+	if (money_compare(items, net) != 0)
+		pricing_step(trace, "total before freight and tax", CRM_DATUM(net), "%s - %s",
+					 money_shown(items, trace->decimals), money_shown(money_subtract(items, net), trace->decimals));
+	if (!money_is_zero(freight))
+		pricing_step(trace, "freight", CRM_DATUM(freight), "as typed on the document");
+	if (!money_is_zero(tax))
+		pricing_step(trace, "tax", CRM_DATUM(tax), "sum of the lines");
+	pricing_step(trace, "total", CRM_DATUM(row_datum(row, "total_amount")), "%s%s%s",
+				 money_shown(net, trace->decimals), money_term(" + ", freight, trace->decimals),
+				 money_term(" + ", tax, trace->decimals));
 }
 
 /* freeze_rules stores the rules in force when the row is made; they never change under it. */

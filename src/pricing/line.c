@@ -13,36 +13,17 @@
 
 #include "pricing/pricing.h"
 
-/* columns of the context query */
-enum
-{
-	COL_DECIMALS = 1,
-	COL_PER_UNIT,
-	COL_LOCKED,
-	COL_HAS_LIST,
-	COL_PRODUCT_STATE,
-	COL_PRODUCT_NAME,
-	COL_DEFAULT_UNIT,
-	COL_QUANTITY_DECIMALS,
-	COL_UNIT_FITS,
-	COL_METHOD,
-	COL_AMOUNT,
-	COL_LIST_IS_ACTIVE,
-	COL_NEXT_NUMBER
-};
-
-static bool read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context);
 static void refuse_moved_line(CrmRow *row, const CrmLines *lines);
 static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_noreturn();
-static void complete_product(CrmRow *row, const CrmLines *lines);
-static void refuse_product(CrmRow *row);
-static void refuse_unit(CrmRow *row);
-static void check_quantity(CrmRow *row, int decimals);
-static void complete_price(CrmRow *row, const CrmLines *lines);
-static void take_list_price(CrmRow *row);
-static void number_line(CrmRow *row);
-static void compute_amounts(CrmRow *row, const CrmLineContext *context);
+static void complete_product(CrmRow *row, const CrmLineContext *context);
+static bool unit_fits(CrmOrganization *org, const CrmOffer *offer);
+static void refuse_product(CrmRow *row, const CrmOffer *offer);
+static void refuse_unit(CrmRow *row, const CrmOffer *offer);
+static void check_quantity(CrmRow *row, const CrmOffer *offer);
+static void take_list_price(CrmRow *row, const CrmLineContext *context);
+static void take_volume_discount(CrmRow *row, const CrmLineContext *context);
 static void derive_discount(CrmRow *row, const CrmLineContext *context, Datum base);
+static void trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount);
 
 const char *const pricing_line_computed[] = {
 	"volume_discount_amount", "base_amount", "extended_amount", "pricing_error",
@@ -65,22 +46,23 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	else
 	{
 		SPI_connect();
-		if (!read_context(row, lines, &context))
+		if (!pricing_read_context(row, lines, &context))
 		{
 			SPI_finish();
 			refuse_no_document(row, lines);
 		}
 		if (!row_is_null(row, "product_id"))
-			complete_product(row, lines);
+			complete_product(row, &context);
 		else
 		{
 			row_set(row, "volume_discount_amount", money_zero());
 			row_set_text(row, "pricing_error", "none");
 		}
-		number_line(row);
+		if (row_is_null(row, "line_number"))
+			row_set_as(row, "line_number", INT4OID, Int32GetDatum(context.next_number));
 		SPI_finish();
 	}
-	compute_amounts(row, &context);
+	pricing_compute_amounts(row, &context);
 }
 
 /* refuse_moved_line keeps a line with its document. */
@@ -119,143 +101,138 @@ refuse_no_document(CrmRow *row, const CrmLines *lines)
 			 errtablecol(row->rel, row_column(row, key) + 1)));
 }
 
-/* read_context fetches document, product and price; the result stays in SPI_tuptable. */
-static bool
-read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
-{
-	CrmValue	args[] = {
-		CRM_INT8(row_int8(row, lines->header->key)),
-		CRM_ID(row_int8(row, "product_id")),
-		CRM_ID(row_int8(row, "unit_id")),
-		CRM_BOOL(core_setting_is_on(row->org, "price_list_is_optional"))
-	};
-
-	if (core_run(row->org, &lines->context, args) == 0)
-		return false;
-	context->decimals = core_result_int4(0, COL_DECIMALS);
-	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
-	return true;
-}
-
 /* complete_product checks product, unit and quantity, and finds the price. */
 static void
-complete_product(CrmRow *row, const CrmLines *lines)
+complete_product(CrmRow *row, const CrmLineContext *context)
 {
+	const CrmOffer *offer = &context->offer;
 	bool		is_new = ROW_IS_INSERT(row) || row_changed(row, "product_id");
-	char	   *state = core_result_text(0, COL_PRODUCT_STATE);
 
-	if (state == NULL)
+	if (offer->product_state == NULL)
 		return;					/* no such product: its foreign key says so */
-	if (is_new && !core_import_mode &&
-		strcmp(state, "active") != 0 && strcmp(state, "under_revision") != 0)
-		refuse_product(row);
-	if (row_is_null(row, "unit_id"))
-		row_set_int8(row, "unit_id", core_result_int8(0, COL_DEFAULT_UNIT));
-	else if (!core_result_bool(0, COL_UNIT_FITS))
-		refuse_unit(row);
-	check_quantity(row, core_result_int4(0, COL_QUANTITY_DECIMALS));
-	complete_price(row, lines);
+	if (is_new && !core_import_mode && strcmp(offer->product_state, "active") != 0 &&
+		strcmp(offer->product_state, "under_revision") != 0)
+		refuse_product(row, offer);
+	if (!row_is_null(row, "unit_id") && !unit_fits(row->org, offer))
+		refuse_unit(row, offer);
+	if (row_is_null(row, "unit_id") && offer->unit_id != 0)
+		row_set_int8(row, "unit_id", offer->unit_id);
+	check_quantity(row, offer);
+	pricing_price_line(row, context);
+}
+
+static bool
+unit_fits(CrmOrganization *org, const CrmOffer *offer)
+{
+	const CrmUnit *unit = catalog_unit(org, offer->unit_id);
+
+	return unit && unit->unit_group_id == offer->unit_group_id;
 }
 
 static void
-refuse_product(CrmRow *row)
+refuse_product(CrmRow *row, const CrmOffer *offer)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_PRODUCT_NOT_SELLABLE),
-			 errmsg("product \"%s\" cannot be sold: it is \"%s\"",
-					core_result_text(0, COL_PRODUCT_NAME), core_result_text(0, COL_PRODUCT_STATE)),
+			 errmsg("product \"%s\" cannot be sold: it is \"%s\"", offer->product_name, offer->product_state),
 			 errdetail("Product %lld is not active.", (long long) row_int8(row, "product_id")),
 			 errhint("Publish it with sales_crm.publish_product(), or choose another product."),
 			 errtablecol(row->rel, row_column(row, "product_id") + 1)));
 }
 
 static void
-refuse_unit(CrmRow *row)
+refuse_unit(CrmRow *row, const CrmOffer *offer)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
 			 errmsg("unit %lld is not in the unit group of product \"%s\"",
-					(long long) row_int8(row, "unit_id"), core_result_text(0, COL_PRODUCT_NAME)),
+					(long long) row_int8(row, "unit_id"), offer->product_name),
 			 errdetail("Product %lld is sold in the units of its own group.",
 					   (long long) row_int8(row, "product_id")),
 			 errhint("Leave unit_id out for the product's default unit."),
 			 errtablecol(row->rel, row_column(row, "unit_id") + 1)));
 }
 
-/* check_quantity refuses more decimals than the product allows. */
+/* check_quantity refuses more decimals than the price list or the product allows (D§4.12). */
 static void
-check_quantity(CrmRow *row, int decimals)
+check_quantity(CrmRow *row, const CrmOffer *offer)
 {
 	Datum		quantity = row_datum(row, "quantity");
+	int			decimals = offer->is_whole ? 0 : offer->quantity_decimals;
 
 	if (core_import_mode || numeric_is_nan(DatumGetNumeric(quantity)) || money_scale(quantity) <= decimals)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
 			 errmsg("quantity %s has too many decimals", money_text(quantity)),
-			 errdetail("Product \"%s\" is sold with at most %d decimals.",
-					   core_result_text(0, COL_PRODUCT_NAME), decimals),
-			 errhint("Round the quantity, or raise quantity_decimals of the product."),
+			 offer->is_whole
+			 ? errdetail("The price list sells product \"%s\" in whole units only.", offer->product_name)
+			 : errdetail("Product \"%s\" is sold with at most %d decimals.", offer->product_name, decimals),
+			 offer->is_whole
+			 ? errhint("Round the quantity, or set quantity_selling_option of the price list item to no_control.")
+			 : errhint("Round the quantity, or raise quantity_decimals of the product."),
 			 errtablecol(row->rel, row_column(row, "quantity") + 1)));
 }
 
 /*
- * complete_price takes the list price unless the seller overrode it, or the
- * document is locked and the line already has its price. An imported line
+ * pricing_price_line takes the list price unless the seller overrode it, or
+ * the document is locked and the line already has its price; then only
+ * another quantity earns another volume discount (D§3.8). An imported line
  * keeps the price of its time.
  */
-static void
-complete_price(CrmRow *row, const CrmLines *lines)
+void
+pricing_price_line(CrmRow *row, const CrmLineContext *context)
 {
-	bool		is_kept = ROW_IS_UPDATE(row) && core_result_bool(0, COL_LOCKED) &&
+	bool		is_kept = ROW_IS_UPDATE(row) && context->is_locked &&
 		!row_changed(row, "product_id") && !row_changed(row, "unit_id") &&
 		!row_changed(row, "is_price_overridden");
 	bool		is_imported = core_import_mode && ROW_IS_INSERT(row) &&
 		!row_is_null(row, "price_per_unit") && !money_is_zero(row_datum(row, "price_per_unit"));
 
-	row_set(row, "volume_discount_amount", money_zero());
 	if (row_bool(row, "is_price_overridden") || is_imported)
+	{
 		row_set_text(row, "pricing_error", "none");
-	else if (is_kept)
-		row_keep_old(row, "price_per_unit");
+		row_set(row, "volume_discount_amount", money_zero());
+	}
+	else if (!is_kept)
+	{
+		take_list_price(row, context);
+		take_volume_discount(row, context);
+	}
 	else
-		take_list_price(row);
+	{
+		row_keep_old(row, "price_per_unit");
+		if (row_changed(row, "quantity"))
+			take_volume_discount(row, context);
+	}
 }
 
 /* take_list_price stores the price of the list, or 0 and why there is none. */
 static void
-take_list_price(CrmRow *row)
+take_list_price(CrmRow *row, const CrmLineContext *context)
 {
-	const char *error = "none";
-	char	   *method = core_result_text(0, COL_METHOD);
-	bool		isnull;
-	Datum		amount = core_result(0, COL_AMOUNT, NUMERICOID, &isnull);
+	Datum		price;
 
-	if (method == NULL && core_setting_is_on(row->org, "price_list_is_optional"))
-		amount = money_zero();
-	else if (method == NULL)
-		error = core_result_bool(0, COL_HAS_LIST) ? "product_not_in_price_list" : "missing_price_list";
-	else if (!core_result_bool(0, COL_LIST_IS_ACTIVE))
-		error = "inactive_price_list";
-	else if (strcmp(method, "currency_amount") != 0)
-		error = "invalid_pricing_method";
-	else if (isnull)
-		error = "missing_price_list_amount";
-	row_set(row, "price_per_unit", strcmp(error, "none") == 0 ? amount : money_zero());
-	row_set_text(row, "pricing_error", error);
+	row_set_text(row, "pricing_error", pricing_unit_price(row->org, &context->offer, context->trace, &price));
+	row_set(row, "price_per_unit", price);
 }
 
-/* number_line puts a line without number behind the others. */
+/* take_volume_discount stores what the quantity saves on each unit; nothing on a line without a price. */
 static void
-number_line(CrmRow *row)
+take_volume_discount(CrmRow *row, const CrmLineContext *context)
 {
-	if (row_is_null(row, "line_number"))
-		row_set_as(row, "line_number", INT4OID, Int32GetDatum(core_result_int4(0, COL_NEXT_NUMBER)));
+	char	   *error = row_text(row, "pricing_error");
+
+	row_set(row, "volume_discount_amount",
+			error && strcmp(error, "none") == 0
+			? pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
+									  row_datum(row, "price_per_unit"), context->trace)
+			: money_zero());
 }
 
-/* compute_amounts fills base amount, discount and extended amount; a note has none. */
-static void
-compute_amounts(CrmRow *row, const CrmLineContext *context)
+/* pricing_compute_amounts fills base amount, discount and extended amount; a note has none. */
+void
+pricing_compute_amounts(CrmRow *row, const CrmLineContext *context)
 {
 	static const char *const amounts[] = {"quantity", "price_per_unit", "manual_discount_amount", "tax_amount"};
 	char	   *kind = row_text(row, "line_kind");
@@ -288,6 +265,8 @@ compute_amounts(CrmRow *row, const CrmLineContext *context)
 	row_set(row, "tax_amount", tax);
 	row_set(row, "base_amount", base);
 	row_set(row, "extended_amount", money_add(money_subtract(base, discount), tax));
+	if (context->trace)
+		trace_amounts(row, context, discount);
 }
 
 /* derive_discount makes the amount from the percentage, where one is given. */
@@ -306,4 +285,30 @@ derive_discount(CrmRow *row, const CrmLineContext *context, Datum base)
 		of = money_subtract(row_datum(row, "price_per_unit"), row_datum(row, "volume_discount_amount"));
 	row_set(row, "manual_discount_amount",
 			money_percent(of, row_datum(row, "manual_discount_percentage"), context->decimals));
+}
+
+/* trace_amounts tells how the amounts of a line came about. */
+static void
+trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount)
+{
+	int			decimals = context->decimals;
+	Datum		base = row_datum(row, "base_amount");
+	Datum		saved = row_datum(row, "volume_discount_amount");
+	Datum		tax = row_datum(row, "tax_amount");
+	char	   *quantity = money_shown(row_datum(row, "quantity"), 0);
+	char	   *price = money_shown(row_datum(row, "price_per_unit"), decimals);
+	char	   *each = money_shown(row_datum(row, "manual_discount_amount"), decimals);
+
+	pricing_step(context->trace, "base amount", CRM_DATUM(base), money_is_zero(saved) ? "%s x %s" : "%s x (%s - %s)",
+				 quantity, price, money_shown(saved, decimals));
+	if (!row_is_null(row, "manual_discount_percentage"))
+		each = psprintf("%s (%s %% of %s)", each, money_shown(row_datum(row, "manual_discount_percentage"), 0),
+						context->is_per_unit ? "the price less volume discount" : "the base amount");
+	if (!money_is_zero(discount))
+		pricing_step(context->trace, "manual discount", CRM_DATUM(discount),
+					 context->is_per_unit ? "%2$s x %1$s" : "%1$s", each, quantity);
+	if (!money_is_zero(tax))
+		pricing_step(context->trace, "tax", CRM_DATUM(tax), "as typed on the line");
+	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")), "%s%s%s",
+				 money_shown(base, decimals), money_term(" - ", discount, decimals), money_term(" + ", tax, decimals));
 }

@@ -85,3 +85,19 @@ money_text(Datum amount)
 {
 	return DatumGetCString(DirectFunctionCall1(numeric_out, amount));
 }
+
+/* money_shown returns an amount as people write it: so many decimals, more only where they count. */
+char *
+money_shown(Datum amount, int decimals)
+{
+	return money_text(money_round(amount, Max(decimals, money_scale(amount))));
+}
+
+/* money_term returns an amount with its sign before it as a term of a sum; nothing for zero. */
+char *
+money_term(const char *sign, Datum amount, int decimals)
+{
+	if (money_is_zero(amount))
+		return pstrdup("");
+	return psprintf("%s%s", sign, money_shown(amount, decimals));
+}

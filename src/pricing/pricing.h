@@ -20,8 +20,10 @@ extern int	money_compare(Datum a, Datum b);
 extern bool money_is_zero(Datum amount);
 extern int	money_scale(Datum amount);
 extern char *money_text(Datum amount);
+extern char *money_shown(Datum amount, int decimals);
+extern char *money_term(const char *sign, Datum amount, int decimals);
 
-/* ---- customer and currency of a row (customer.c, currency.c) ---- */
+/* ---- customer and currency of a row (customer.c, territory.c, currency.c) ---- */
 
 /* What a document takes from its customer when nothing else is said. */
 typedef struct CrmCustomer
@@ -36,20 +38,84 @@ extern bool pricing_read_customer(CrmOrganization *org, int64 account_id,
 								  int64 contact_id, CrmCustomer *customer);
 extern void pricing_require_customer(CrmRow *row, const CrmEntity *entity);
 extern void pricing_take_defaults(CrmRow *row, bool has_price_list);
+extern int64 pricing_territory_list(CrmOrganization *org, const char *currency_code);
+extern void pricing_take_territory_list(CrmRow *row);
 extern void pricing_complete_money(CrmRow *row);
 extern void pricing_check_percent(CrmRow *row, const char *column);
 extern void pricing_check_not_negative(CrmRow *row, const char *column);
 extern void pricing_check_numbers(CrmRow *row, const char *const *columns, int n);
 
-/* ---- lines and headers (line.c, header.c, rollup.c) ---- */
+/* ---- the price of one unit (price.c) and how it came about (explain.c) ---- */
+
+/* Steps of a price or total; where there is none, NULL, nothing is written. */
+typedef struct CrmTrace
+{
+	List	   *steps;
+	const char *unit;			/* names, where they are known */
+	const char *default_unit;
+	const char *discount_list;
+	int			decimals;		/* of the currency */
+} CrmTrace;
+
+extern void pricing_step(CrmTrace *trace, const char *rule, CrmValue result,
+						 const char *format,...) pg_attribute_printf(4, 5);
+
+/* product columns that a pricing method starts from */
+typedef enum CrmBasis
+{
+	BASIS_LIST_PRICE,
+	BASIS_CURRENT_COST,
+	BASIS_STANDARD_COST,
+	N_BASES
+} CrmBasis;
+
+/* What the catalogue says of a product in the price list of a document. */
+typedef struct CrmOffer
+{
+	char	   *product_state;	/* NULL: there is no such product */
+	char	   *product_name;
+	int64		unit_group_id;
+	int64		default_unit_id;
+	int64		unit_id;		/* that the price is for: the line's, else the default */
+	int			quantity_decimals;
+	char	   *product_currency;	/* NULL: the base currency */
+	CrmValue	basis[N_BASES];
+	char	   *currency;		/* of the document */
+	CrmValue	date;			/* of the document, a date or a moment ... */
+	Oid			date_type;		/* ... as this says */
+	int64		price_list_id;	/* where the price comes from, or should; 0: nowhere */
+	char	   *method;			/* NULL: the price list has no such item */
+	CrmValue	amount;
+	CrmValue	percentage;
+	char	   *rounding_policy;
+	char	   *rounding_option;
+	CrmValue	rounding_amount;
+	bool		is_whole;		/* sold in whole units only */
+	int64		discount_list_id;	/* 0: greater quantities save nothing */
+} CrmOffer;
+
+struct CrmLines;
+struct CrmLineContext;
+extern void pricing_build_context(struct CrmLines *lines);
+extern bool pricing_read_context(CrmRow *row, struct CrmLines *lines,
+								 struct CrmLineContext *context);
+extern Datum pricing_offer_date(CrmOrganization *org, const CrmOffer *offer);
+extern const char *pricing_unit_price(CrmOrganization *org, const CrmOffer *offer,
+									  CrmTrace *trace, Datum *price);
+extern Datum pricing_volume_discount(CrmOrganization *org, const CrmOffer *offer, Datum quantity,
+									 Datum price, CrmTrace *trace);
+
+/* ---- lines and headers (line.c, header.c, rollup.c, reprice.c) ---- */
 
 /* The lines of one kind of document. */
 typedef struct CrmLines
 {
 	CrmEntity	entity;
 	const CrmEntity *header;
-	const char *source_column;	/* line it was copied from, or NULL */
-	CrmStatement context;		/* filled by pricing_add_lines */
+	const char *date_column;	/* the document's date, which its price list must be valid on; NULL = today */
+	bool		has_lock;		/* is_price_locked */
+	CrmStatement context;		/* these are filled by pricing_add_lines */
+	CrmStatement wide_context;
 	CrmStatement lock_headers;
 	CrmStatement roll_up;
 } CrmLines;
@@ -65,11 +131,20 @@ typedef struct CrmLineContext
 	bool		has_error;
 	int			decimals;
 	bool		is_per_unit;	/* discount method */
+	bool		is_locked;		/* the document keeps its prices */
+	int			next_number;
+	CrmOffer	offer;			/* of the catalogue, for a line with a product */
+	CrmTrace   *trace;			/* NULL, or where the steps are written */
 } CrmLineContext;
 
 extern void pricing_add_lines(CrmLines *lines);
 extern void pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines);
 extern void pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket);
+extern void pricing_price_line(CrmRow *row, const CrmLineContext *context);
+extern void pricing_compute_amounts(CrmRow *row, const CrmLineContext *context);
+extern void pricing_compute_totals(CrmRow *row, CrmTrace *trace);
+extern CrmLines *pricing_lines_of(const char *entity);
+extern void pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern void pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern const char *const pricing_line_computed[];
 

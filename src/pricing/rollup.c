@@ -45,7 +45,6 @@ static int	n_lines = 0;
 
 static bool is_counting(TriggerData *trigdata, const CrmLines *lines);
 static void visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
-static CrmLines *lines_named(const char *name);
 static bool has_these_totals(TriggerData *trigdata, CrmLineContext *known);
 static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static char *text_of(TupleTableSlot *slot, AttrNumber column);
@@ -55,9 +54,8 @@ static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, 
 static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
-PG_FUNCTION_INFO_V1(pricing_follow_price_list);
 
-/* pricing_add_lines registers a kind of line and writes its three statements. */
+/* pricing_add_lines registers a kind of line and writes its statements. */
 void
 pricing_add_lines(CrmLines *lines)
 {
@@ -65,26 +63,8 @@ pricing_add_lines(CrmLines *lines)
 	const char *header = lines->header->name;
 	const char *key = lines->header->key;
 	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-	const char *is_locked = strstr(header, "order") || strstr(header, "invoice")
-		? "h.is_price_locked" : "false";
 
-	lines->context.sql = psprintf(
-		"SELECT c.decimals, h.discount_method = 'per_unit', %1$s, "
-		"coalesce(h.price_list_id, CASE WHEN $4 THEN p.price_list_id END) IS NOT NULL, "
-		"p.state, p.name, p.default_unit_id, p.quantity_decimals, "
-		"EXISTS (SELECT FROM @unit u WHERE u.unit_id = $3 AND u.unit_group_id = p.unit_group_id), "
-		"i.pricing_method, i.amount, i.is_active, "
-		"(SELECT coalesce(max(l.line_number), 0) + 1 FROM @%2$s l WHERE l.%3$s = $1) "
-		"FROM @%4$s h JOIN @currency c ON c.currency_code = h.currency_code "
-		"LEFT JOIN @product p ON p.product_id = $2 "
-		"LEFT JOIN LATERAL (SELECT x.pricing_method, x.amount, pl.state = 'active' AS is_active FROM @price_list_item x "
-		"JOIN @price_list pl ON pl.price_list_id = x.price_list_id "
-		"WHERE x.product_id = $2 AND x.unit_id = coalesce($3, p.default_unit_id) "
-		"AND pl.currency_code = h.currency_code "
-		"AND x.price_list_id = ANY (ARRAY[h.price_list_id, CASE WHEN $4 THEN p.price_list_id END]) "
-		"ORDER BY x.price_list_id = h.price_list_id DESC NULLS LAST LIMIT 1) i ON true "
-		"WHERE h.%3$s = $1", is_locked, line, key, header);
-	memcpy(lines->context.argtypes, ((Oid[]) {INT8OID, INT8OID, INT8OID, BOOLOID}), sizeof(Oid) * 4);
+	pricing_build_context(lines);
 	lines->lock_headers.sql = psprintf(
 		"SELECT %1$s, state FROM @%2$s WHERE %1$s = ANY ($1) ORDER BY %1$s FOR NO KEY UPDATE",
 		key, header);
@@ -114,7 +94,7 @@ Datum
 pricing_roll_up(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
-	CrmLines   *lines = lines_named(core_trigger_argument(trigdata, 0));
+	CrmLines   *lines = pricing_lines_of(core_trigger_argument(trigdata, 0));
 	Oid			relid = RelationGetRelid(trigdata->tg_relation);
 	CrmTicket  *birth = lifecycle_find_ticket(relid, TICKET_BIRTH);
 	int64	   *headers;
@@ -245,15 +225,20 @@ visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 	}
 }
 
-static CrmLines *
-lines_named(const char *name)
+/* pricing_lines_of returns the lines of a name, theirs or that of their documents. */
+CrmLines *
+pricing_lines_of(const char *entity)
 {
 	for (int i = 0; i < n_lines; i++)
 	{
-		if (strcmp(all_lines[i]->entity.name, name) == 0)
+		if (strcmp(all_lines[i]->entity.name, entity) == 0 || strcmp(all_lines[i]->header->name, entity) == 0)
 			return all_lines[i];
 	}
-	elog(ERROR, "no lines are called %s", name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" is no document with prices", entity),
+			 errdetail("Prices stand in the lines of opportunities, quotes, orders and invoices."),
+			 errhint("Give opportunity, quote, sales_order or invoice.")));
 }
 
 /* roll_up locks the headers, refuses closed ones, and writes the sums. */
@@ -298,39 +283,4 @@ refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char 
 			 errdetail("%s is read-only, and its lines with it.", lifecycle_called(lines->header, id)),
 			 errhint("%s", lifecycle_ways_out(org, lines->header->name, state)),
 			 err_generic_string(PG_DIAG_TABLE_NAME, lines->entity.name)));
-}
-
-/*
- * pricing_follow_price_list is the AFTER UPDATE trigger of a document whose
- * price list was set: its lines take the prices of the new one, unless the
- * document is closed or its prices are locked. Its argument is the line's
- * entity.
- */
-Datum
-pricing_follow_price_list(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
-	CrmLines   *lines = lines_named(core_trigger_argument(trigdata, 0));
-	CrmRow	   *row = core_row(trigdata);
-	char	   *state = row_text(row, "state");
-
-	if (!row_changed(row, "price_list_id") || row_bool(row, "is_price_locked") || core_import_mode ||
-		(state && lifecycle_is_read_only(row->org, lines->header->name, state)))
-		return PointerGetDatum(NULL);
-	SPI_connect();
-	pricing_reprice(row->org, lines, row_int8(row, lines->header->key));
-	SPI_finish();
-	return PointerGetDatum(NULL);
-}
-
-/* pricing_reprice prices the lines of a document anew from the catalogue. */
-void
-pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
-{
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
-	CrmValue	args[] = {CRM_INT8(header_id)};
-
-	core_run(org, core_intern(psprintf("UPDATE @%s SET quantity = quantity "
-									   "WHERE %s = $1 AND product_id IS NOT NULL AND NOT is_price_overridden",
-									   lines->entity.name, lines->header->key), types), args);
 }

@@ -141,7 +141,7 @@ UPDATE quote_product SET product_id = id('Chair'), unit_id = NULL WHERE quote_id
 SELECT is((l.price_per_unit, l.pricing_error, q.pricing_error, q.total_amount)::text, '(100.00000,none,none,100.0000)', 'a price mends line and header') FROM quote_product AS l JOIN quote AS q USING (quote_id) WHERE quote_id = id('e');
 UPDATE price_list SET state = 'inactive' WHERE price_list_id = id('tap USD');
 UPDATE quote_product SET quantity = 1 WHERE quote_id = id('e');
-SELECT is((l.price_per_unit, l.pricing_error)::text, '(0.00000,inactive_price_list)', 'an inactive price list gives no price') FROM quote_product AS l WHERE quote_id = id('e');
+SELECT is((l.price_per_unit, l.pricing_error)::text, '(0.00000,inactive_price_level)', 'an inactive price list gives no price') FROM quote_product AS l WHERE quote_id = id('e');
 UPDATE price_list SET state = 'active' WHERE price_list_id = id('tap USD');
 UPDATE quote_product SET quantity = 1 WHERE quote_id = id('e');
 UPDATE price_list_item SET amount = NULL WHERE product_id = id('Table');
