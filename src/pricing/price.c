@@ -48,7 +48,8 @@ enum
 	COL_BAND_LOW,
 	COL_BAND_HIGH,
 	COL_BAND_PERCENTAGE,
-	COL_BAND_AMOUNT
+	COL_BAND_AMOUNT,
+	COL_TAX						/* the columns of pricing_tax_columns() */
 };
 
 /* how a price follows from the percentage */
@@ -119,14 +120,15 @@ pricing_build_context(CrmLines *lines)
 						   "THEN (SELECT u.base_quantity FROM @unit u WHERE u.unit_id = $3) END, "
 						   "CASE WHEN i.pricing_method <> 'currency_amount' AND $3 <> p.default_unit_id "
 						   "THEN (SELECT u.base_quantity FROM @unit u WHERE u.unit_id = p.default_unit_id) END, "
-						   "i.discount_list_id, b.low_quantity, b.high_quantity, b.percentage, b.amount ");
-	appendStringInfo(&sql, "FROM @%s h JOIN @currency c ON c.currency_code = h.currency_code "
-					 "LEFT JOIN LATERAL (SELECT x.state, x.unit_group_id", lines->header->name);
+						   "i.discount_list_id, b.low_quantity, b.high_quantity, b.percentage, b.amount, ");
+	appendStringInfo(&sql, "%s FROM @%s h JOIN @currency c ON c.currency_code = h.currency_code "
+					 "LEFT JOIN LATERAL (SELECT x.state, x.unit_group_id",
+					 pricing_tax_columns(lines, "$6", "$7"), lines->header->name);
 	{
 		static const char *const versioned[][2] = {
 			{"name", "text"}, {"default_unit_id", "bigint"}, {"quantity_decimals", "integer"},
 			{"currency_code", "text"}, {"price_list_id", "bigint"}, {"list_price", "numeric"},
-			{"current_cost", "numeric"}, {"standard_cost", "numeric"}
+			{"current_cost", "numeric"}, {"standard_cost", "numeric"}, {"tax_category", "text"}
 		};
 
 		for (int i = 0; i < lengthof(versioned); i++)
@@ -183,6 +185,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
 	context->is_locked = core_result_bool(0, COL_LOCKED);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
+	pricing_read_tax_rules(context, 0, COL_TAX);
 	if (args[1].isnull)
 		return true;
 	read_offer(&context->offer);

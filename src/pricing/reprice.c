@@ -108,7 +108,7 @@ pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 									   lines->entity.name, lines->header->key, lines->entity.key), types), args);
 }
 
-/* pricing_reprice prices the lines of a document anew from the catalogue. */
+/* pricing_reprice prices the lines of a document anew from the catalogue, and takes the taxes of its date. */
 void
 pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 {
@@ -116,6 +116,7 @@ pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 	CrmValue	args[] = {CRM_INT8(header_id)};
 
 	core_run(org, core_intern(psprintf("UPDATE @%s SET quantity = quantity "
-									   "WHERE %s = $1 AND product_id IS NOT NULL AND NOT is_price_overridden",
+									   "WHERE %s = $1 AND (product_id IS NOT NULL AND NOT is_price_overridden "
+									   "OR tax_details IS NOT NULL)",
 									   lines->entity.name, lines->header->key), types), args);
 }
