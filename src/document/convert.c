@@ -112,7 +112,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 		copy->context.discount = core_result_number(i, 8);
 		copy->context.tax = core_result_number(i, 9);
 		copy->context.has_error = core_result_bool(i, 10);
-		pricing_read_tax_rules(&copy->context, i, 11);
+		pricing_read_tax_method(&copy->context, i, 11);
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))

@@ -185,7 +185,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
 	context->is_locked = core_result_bool(0, COL_LOCKED);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
-	pricing_read_tax_rules(context, 0, COL_TAX);
+	pricing_read_tax_case(row->org, context, COL_TAX);
 	if (args[1].isnull)
 		return true;
 	read_offer(&context->offer);

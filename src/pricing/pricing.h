@@ -5,6 +5,8 @@
 #ifndef CRM_PRICING_H
 #define CRM_PRICING_H
 
+#include "utils/date.h"
+
 #include "catalog/catalog.h"
 
 /* ---- arithmetic on numeric (money.c) ---- */
@@ -138,13 +140,22 @@ typedef struct CrmTaxRate
 	Datum		amount;
 } CrmTaxRate;
 
+/* What the tax rules are asked with. */
+typedef struct CrmTaxCase
+{
+	char	   *category;		/* of the product; the line may have its own */
+	char	   *country;		/* both as plain() makes them, NULL = unknown */
+	char	   *state;
+	DateADT		date;
+} CrmTaxCase;
+
 /* What a line must know of its document; a call that copies lines gives it. */
 typedef struct CrmLineContext
 {
 	bool		is_copy;		/* prices and rates come from the source line */
 	CrmTaxMethod tax_method;
 	bool		by_document;	/* tax is rounded on the document, not on the line */
-	int			tax_column;		/* of the context query: where taxes begin */
+	CrmTaxCase	tax_case;		/* of a document whose tax is not typed; the category of any */
 	CrmTaxRate *rates;			/* of this line */
 	int			n_rates;
 	bool		has_known_totals;	/* header was written with these totals: */
@@ -174,12 +185,13 @@ extern bool pricing_is_note(const CrmRow *row);
 
 /* ---- taxes (tax.c, tax_sums.c) ---- */
 
-/* two columns of a query over the header "h", as pricing_read_tax_rules() reads them */
+/* two columns of a query over the header "h", as pricing_read_tax_method() reads them */
 #define PRICING_TAX_COLUMNS \
 	"CASE h.tax_method WHEN 'excluded' THEN 1 WHEN 'included' THEN 2 ELSE 0 END, h.tax_rounding = 'document'"
 
 extern char *pricing_tax_columns(const CrmLines *lines, const char *today, const char *zone);
-extern void pricing_read_tax_rules(CrmLineContext *context, uint64 row, int column);
+extern void pricing_read_tax_method(CrmLineContext *context, uint64 row, int column);
+extern void pricing_read_tax_case(CrmOrganization *org, CrmLineContext *context, int column);
 extern void pricing_complete_tax_category(CrmRow *row, const CrmLineContext *context);
 extern void pricing_take_rates(CrmRow *row, CrmLineContext *context);
 extern void pricing_keep_rates(CrmRow *row, CrmLineContext *context);

@@ -11,7 +11,6 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
 #include "utils/datum.h"
 #include "utils/formatting.h"
 #include "utils/fmgrprotos.h"
@@ -42,15 +41,6 @@ typedef struct TaxRules
 	int			n;
 } TaxRules;
 
-/* What the rules are asked with. */
-typedef struct TaxCase
-{
-	char	   *category;
-	char	   *country;
-	char	   *state;
-	DateADT		date;
-} TaxCase;
-
 static void *load_rules(CrmOrganization *org);
 static DateADT date_or(uint64 row, int column, DateADT otherwise);
 static char *plain(const char *text);
@@ -58,8 +48,7 @@ static bool is_taken_as_it_is(const CrmRow *row);
 static bool keeps_rates(const CrmRow *row, const CrmLineContext *context);
 static bool was_note(const CrmRow *row);
 static void find_rates(CrmRow *row, CrmLineContext *context);
-static TaxCase tax_case(CrmRow *row, const CrmLineContext *context);
-static bool applies(const TaxRule *rule, const TaxCase *to);
+static bool applies(const TaxRule *rule, const CrmTaxCase *to);
 static bool has_rate(const CrmLineContext *context, int64 tax_rate_id);
 static JsonbValue *detail(CrmRow *row, JsonbValue *of, const char *key, enum jbvType type);
 static void refuse_details(CrmRow *row) pg_attribute_noreturn();
@@ -159,13 +148,38 @@ pricing_tax_columns(const CrmLines *lines, const char *today, const char *zone)
 					PRICING_TAX_COLUMNS, pricing_date_sql(lines, today, zone), addresses);
 }
 
-/* pricing_read_tax_rules reads PRICING_TAX_COLUMNS of a result, which begin at a column. */
+/* pricing_read_tax_method reads PRICING_TAX_COLUMNS of a result, which begin at a column. */
 void
-pricing_read_tax_rules(CrmLineContext *context, uint64 row, int column)
+pricing_read_tax_method(CrmLineContext *context, uint64 row, int column)
 {
-	context->tax_column = column;
 	context->tax_method = core_result_int4(row, column);
 	context->by_document = core_result_bool(row, column + 1);
+}
+
+/*
+ * pricing_read_tax_case reads the columns of pricing_tax_columns(). The
+ * delivery address counts when it names a country or a state, else the billing
+ * address.
+ */
+void
+pricing_read_tax_case(CrmOrganization *org, CrmLineContext *context, int column)
+{
+	CrmTaxCase *to = &context->tax_case;
+
+	pricing_read_tax_method(context, 0, column);
+	to->category = core_result_text(0, column + 2);
+	if (context->tax_method == TAX_TYPED)
+		return;
+	to->date = date_or(0, column + 3, DatumGetDateADT(core_today(org)));
+	to->country = plain(core_result_text(0, column + 4));
+	to->state = plain(core_result_text(0, column + 5));
+	if (to->country == NULL && to->state == NULL)
+	{
+		to->country = plain(core_result_text(0, column + 6));
+		to->state = plain(core_result_text(0, column + 7));
+	}
+	if (to->country == NULL)
+		to->country = plain(core_setting(org, "default_country"));
 }
 
 /*
@@ -175,8 +189,6 @@ pricing_read_tax_rules(CrmLineContext *context, uint64 row, int column)
 void
 pricing_complete_tax_category(CrmRow *row, const CrmLineContext *context)
 {
-	char	   *category;
-
 	if (pricing_is_note(row))
 	{
 		row_set_null(row, "tax_category");
@@ -185,8 +197,7 @@ pricing_complete_tax_category(CrmRow *row, const CrmLineContext *context)
 	if (!row_is_null(row, "tax_category") &&
 		(!row_changed(row, "product_id") || row_changed(row, "tax_category")))
 		return;
-	category = row_is_null(row, "product_id") ? NULL : core_result_text(0, context->tax_column + 2);
-	row_set_text(row, "tax_category", category ? category : "standard");
+	row_set_text(row, "tax_category", context->tax_case.category ? context->tax_case.category : "standard");
 }
 
 /*
@@ -251,8 +262,9 @@ static void
 find_rates(CrmRow *row, CrmLineContext *context)
 {
 	TaxRules   *all = core_config(row->org, &tax_config);
-	TaxCase		to = tax_case(row, context);
+	CrmTaxCase	to = context->tax_case;
 
+	to.category = row_text(row, "tax_category");
 	context->rates = palloc(sizeof(CrmTaxRate) * (all->n + 1));
 	context->n_rates = 0;
 	for (int i = 0; i < all->n; i++)
@@ -262,35 +274,9 @@ find_rates(CrmRow *row, CrmLineContext *context)
 	}
 }
 
-/*
- * tax_case reads where and when the document is from the query of the line's
- * context. The delivery address counts when it names a country or a state,
- * else the billing address.
- */
-static TaxCase
-tax_case(CrmRow *row, const CrmLineContext *context)
-{
-	int			column = context->tax_column + 4;
-	TaxCase		to = {
-		.category = row_text(row, "tax_category"),
-		.date = date_or(0, context->tax_column + 3, DatumGetDateADT(core_today(row->org))),
-		.country = plain(core_result_text(0, column)),
-		.state = plain(core_result_text(0, column + 1))
-	};
-
-	if (to.country == NULL && to.state == NULL)
-	{
-		to.country = plain(core_result_text(0, column + 2));
-		to.state = plain(core_result_text(0, column + 3));
-	}
-	if (to.country == NULL)
-		to.country = plain(core_setting(row->org, "default_country"));
-	return to;
-}
-
 /* applies tells whether a rule matches and its rate is in force. */
 static bool
-applies(const TaxRule *rule, const TaxCase *to)
+applies(const TaxRule *rule, const CrmTaxCase *to)
 {
 	const char *const wanted[] = {rule->category, rule->country, rule->state};
 	const char *const given[] = {to->category, to->country, to->state};
