@@ -52,6 +52,7 @@ static bool applies(const TaxRule *rule, const CrmTaxCase *to);
 static bool has_rate(const CrmLineContext *context, int64 tax_rate_id);
 static JsonbValue *detail(CrmRow *row, JsonbValue *of, const char *key, enum jbvType type);
 static void refuse_details(CrmRow *row) pg_attribute_noreturn();
+static Datum add_cents(const CrmLineContext *context, Datum given, Datum tax);
 static Datum write_rates(const CrmLineContext *context);
 static Datum share(Datum amount, Datum part, Datum whole, int decimals);
 static Datum hundred(void);
@@ -380,9 +381,40 @@ pricing_add_tax(CrmRow *row, const CrmLineContext *context, Datum amount)
 		tax = money_add(tax, context->rates[i].amount);
 	}
 	tax = money_round(tax, 4);
+	if (context->is_copy && !context->by_document)
+		tax = add_cents(context, money_round(row_datum(row, "tax_amount"), decimals), tax);
 	row_set(row, "tax_amount", tax);
 	row_set_as(row, "tax_details", JSONBOID, write_rates(context));
 	return is_included ? amount : money_add(amount, tax);
+}
+
+/*
+ * add_cents lets the taxes of a copied line come to what the call gives it,
+ * when only cents are between: so the parts of a line come to the whole. The
+ * largest tax takes them.
+ */
+static Datum
+add_cents(const CrmLineContext *context, Datum given, Datum tax)
+{
+	Datum		cents = money_subtract(given, tax);
+	Datum		size = DirectFunctionCall1(numeric_abs, cents);
+	int64		unit = 1;
+	CrmTaxRate *largest = context->rates;
+
+	for (int i = 0; i < context->decimals; i++)
+		unit *= 10;
+	size = money_multiply(size, DirectFunctionCall1(int8_numeric, Int64GetDatum(unit)));
+	if (context->n_rates == 0 || money_is_zero(cents) ||
+		money_compare(size, DirectFunctionCall1(int8_numeric, Int64GetDatum(context->n_rates + 1))) > 0)
+		return tax;
+	for (int i = 1; i < context->n_rates; i++)
+	{
+		if (money_compare(DirectFunctionCall1(numeric_abs, context->rates[i].amount),
+						  DirectFunctionCall1(numeric_abs, largest->amount)) > 0)
+			largest = &context->rates[i];
+	}
+	largest->amount = money_add(largest->amount, cents);
+	return given;
 }
 
 /* pricing_trace_tax tells of the taxes on an amount, as pricing_add_tax() worked them out. */

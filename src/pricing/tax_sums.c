@@ -43,6 +43,7 @@ pricing_add_tax_checks(const CrmLines *lines)
 {
 	const char *line = lines->entity.name;
 	const char *key = lines->header->key;
+	bool		may_be_part = strcmp(lines->header->name, "invoice") == 0;	/* which takes the cents that are left */
 
 	core_add_check("tax_of_line", line, psprintf(
 		"SELECT l.%1$s_id, 'tax_amount ' || l.tax_amount || ', its details say ' || s.tax FROM @%1$s l, "
@@ -51,13 +52,14 @@ pricing_add_tax_checks(const CrmLines *lines)
 		line));
 	core_add_check("tax_of_rate", line, psprintf(
 		"SELECT x.id, 'tax ' || (x.detail ->> 'name') || ' is ' || (x.detail ->> 'amount') || ', its percentage says ' || x.tax FROM ("
-		"SELECT l.%1$s_id AS id, e.value AS detail, round((CASE d.tax_method WHEN 'included' THEN l.extended_amount "
+		"SELECT l.%1$s_id AS id, e.value AS detail, %4$s AS cents, round((CASE d.tax_method WHEN 'included' THEN l.extended_amount "
 		"ELSE l.extended_amount - l.tax_amount END * (e.value ->> 'percentage')::numeric)::numeric(40,20) / (100 + CASE d.tax_method WHEN 'included' "
 		"THEN (SELECT sum((o.value ->> 'percentage')::numeric) FROM jsonb_array_elements(l.tax_details) AS o) ELSE 0 END), "
 		"CASE d.tax_rounding WHEN 'document' THEN 10 ELSE c.decimals END) AS tax "
 		"FROM @%1$s l JOIN @%3$s d USING (%2$s) JOIN @currency c USING (currency_code), jsonb_array_elements(l.tax_details) AS e "
-		"WHERE l.tax_details IS NOT NULL) x WHERE x.tax <> (x.detail ->> 'amount')::numeric",
-		line, key, lines->header->name));
+		"WHERE l.tax_details IS NOT NULL) x WHERE abs(x.tax - (x.detail ->> 'amount')::numeric) > x.cents",
+		line, key, lines->header->name, may_be_part ? "CASE WHEN l.is_copied AND d.tax_rounding = 'line' "
+		"THEN (jsonb_array_length(l.tax_details) + 1) * power(10::numeric, -c.decimals) ELSE 0 END" : "0"));
 	core_add_check("tax_of_typed_document", line, psprintf(
 		"SELECT l.%1$s_id, 'has tax_details, but its document has its tax typed' FROM @%1$s l JOIN @%3$s d USING (%2$s) "
 		"WHERE d.tax_method = 'typed' AND l.tax_details IS NOT NULL",

@@ -1,7 +1,7 @@
 -- Which rates a line bears: by category, region, date; when they are taken anew, and what keeps them: copies, locked and closed documents.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(85);
+SELECT plan(88);
 
 WITH made AS (INSERT INTO tax_rate (name, percentage, effective_from, effective_to) VALUES
 	('VAT 16 %', 16, NULL, '2010-06-30'), ('VAT 18 %', 18, '2010-07-01', '2012-08-31'), ('VAT 21 %', 21, '2012-09-01', NULL), ('VAT 10 %', 10, NULL, NULL), ('VAT 0 %', 0, NULL, NULL),
@@ -132,6 +132,16 @@ SELECT is(rates('sales_order', id('do')), 'VAT 25 % 33.33, VAT 10 % 0.01, VAT 10
 SELECT count(*) FROM sales_crm.unlock_order_pricing(sales_order_id => id('do')) \gset
 SELECT is(rates('sales_order', id('do')), 'VAT 50 % 66.66, VAT 10 % 0.01, VAT 10 % 25.05, VAT 50 % 5', 'unlocked all take them');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+
+-- The parts of a line take the cents between them: 0.30 alone would be taxed with 0.04.
+WITH made AS (INSERT INTO sales_order (account_id, price_list_id, ship_to_country, ship_to_state_or_province) VALUES (id('Sevilla'), id('tap USD'), 'Canada', 'British Columbia') RETURNING sales_order_id) SELECT remember('po', sales_order_id) FROM made \gset
+INSERT INTO sales_order_product (sales_order_id, product_description, quantity, price_per_unit) VALUES (id('po'), 'Pin', 3, 0.15);
+SELECT is(rates('sales_order', id('po')), 'GST 0.02 + PST 0.03', 'a line of small taxes');
+SELECT remember('p1', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('po')) \gset
+UPDATE invoice_product SET quantity = 1 WHERE invoice_id = id('p1');
+SELECT remember('p2', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('po')) \gset
+SELECT is(rates('invoice', id('p1')) || ', ' || rates('invoice', id('p2')), 'GST 0.01 + PST 0.01, GST 0.01 + PST 0.02', 'its parts come to the whole');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() lets them');
 
 -- The same with prices that include taxes, rounded on the document, and a revision.
 UPDATE tax_rate SET percentage = 21, name = 'VAT 21 %' WHERE tax_rate_id = id('VAT 21 %');
