@@ -1,6 +1,6 @@
 /*
  * currency.c
- *	  Currencies and the currency of each price list, kept in memory.
+ *	  Currencies, kept in memory.
  */
 #include "postgres.h"
 
@@ -10,31 +10,15 @@
 
 #include "catalog/catalog.h"
 
-typedef struct PriceListEntry
-{
-	int64		price_list_id;
-	char	   *currency_code;
-} PriceListEntry;
-
 static void *load_currencies(CrmOrganization *org);
-static void *load_price_lists(CrmOrganization *org);
 
 static const CrmConfig currency_config = {
 	.tables = {"currency"},
 	.load = load_currencies
 };
-static const CrmConfig price_list_config = {
-	.tables = {"price_list"},
-	.load = load_price_lists
-};
-
 static CrmStatement select_currencies = {
 	.sql = "SELECT currency_code, decimals, exchange_rate FROM @currency"
 };
-static CrmStatement select_price_lists = {
-	.sql = "SELECT price_list_id, currency_code FROM @price_list"
-};
-
 /* catalog_base_currency returns the code of the organization's base currency. */
 const char *
 catalog_base_currency(CrmOrganization *org)
@@ -68,16 +52,6 @@ catalog_currency(CrmOrganization *org, const char *code)
 	return currency;
 }
 
-/* catalog_price_list_currency returns the currency of a price list, NULL when unknown. */
-const char *
-catalog_price_list_currency(CrmOrganization *org, int64 price_list_id)
-{
-	PriceListEntry *entry = hash_search(core_config(org, &price_list_config),
-										&price_list_id, HASH_FIND, NULL);
-
-	return entry ? entry->currency_code : NULL;
-}
-
 static void *
 load_currencies(CrmOrganization *org)
 {
@@ -93,25 +67,6 @@ load_currencies(CrmOrganization *org)
 
 		currency->decimals = core_result_int4(i, 2);
 		currency->exchange_rate = datumCopy(core_result_number(i, 3), false, -1);
-	}
-	return all;
-}
-
-static void *
-load_price_lists(CrmOrganization *org)
-{
-	HASHCTL		ctl = {.keysize = sizeof(int64), .entrysize = sizeof(PriceListEntry),
-	.hcxt = CurrentMemoryContext};
-	HTAB	   *all = hash_create("sales_crm price lists", 64, &ctl,
-								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	uint64		n = core_config_rows(org, "price_list", &select_price_lists);
-
-	for (uint64 i = 0; i < n; i++)
-	{
-		int64		id = core_result_int8(i, 1);
-		PriceListEntry *entry = hash_search(all, &id, HASH_ENTER, NULL);
-
-		entry->currency_code = core_result_text(i, 2);
 	}
 	return all;
 }

@@ -114,22 +114,23 @@ parse_moment(char *text, TimestampTz *moment)
 		kind == DTK_DATE && tm2timestamp(&tm, fsec, &zone, moment) == 0;
 }
 
-/* core_time_zone returns the time zone that decides which day it is. */
-const char *
-core_time_zone(CrmOrganization *org)
-{
-	const char *zone = core_setting(org, "time_zone");
-
-	return zone && zone[0] ? zone : "UTC";
-}
-
 /* core_today returns the date in the organization's time zone. */
 Datum
 core_today(CrmOrganization *org)
 {
-	Datum		local = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(core_time_zone(org)),
-											TimestampTzGetDatum(core_now()));
+	return core_date_of(org, core_now());
+}
 
+/* core_date_of returns the date of a moment in the organization's time zone. */
+Datum
+core_date_of(CrmOrganization *org, TimestampTz moment)
+{
+	const char *zone = core_setting(org, "time_zone");
+	Datum		local;
+
+	if (zone == NULL || zone[0] == '\0')
+		zone = "UTC";
+	local = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(moment));
 	return DirectFunctionCall1(timestamp_date, local);
 }
 

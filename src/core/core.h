@@ -202,8 +202,8 @@ extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noret
 
 extern void core_clock_init(void);
 extern TimestampTz core_now(void);
-extern const char *core_time_zone(CrmOrganization *org);
 extern Datum core_today(CrmOrganization *org);
+extern Datum core_date_of(CrmOrganization *org, TimestampTz moment);
 
 /* ---- verify (verify.c) ---- */
 

@@ -67,7 +67,8 @@ pricing_require_customer(CrmRow *row, const CrmEntity *entity)
 /*
  * pricing_take_defaults fills price list, currency, payment terms and name
  * that the row leaves open: currency = the price list's, else the customer's,
- * else base; price list = the customer's when its currency fits.
+ * else that of the territory's list, else base; price list = the customer's
+ * when its currency fits, else the one of the acting user's territory (D§4.8).
  */
 void
 pricing_take_defaults(CrmRow *row, bool has_price_list)
@@ -87,11 +88,12 @@ pricing_take_defaults(CrmRow *row, bool has_price_list)
 	if (row_is_null(row, "currency_code") && has_price_list && !row_is_null(row, "price_list_id"))
 		row_set_text(row, "currency_code",
 					 catalog_price_list_currency(row->org, row_int8(row, "price_list_id")));
-	if (row_is_null(row, "currency_code"))
-		row_set_text(row, "currency_code", customer.currency_code ? customer.currency_code
-					 : catalog_base_currency(row->org));
-	if (wants_list)
+	if (row_is_null(row, "currency_code") && customer.currency_code)
+		row_set_text(row, "currency_code", customer.currency_code);
+	if (wants_list && ROW_IS_INSERT(row))
 		take_price_list(row, &customer);
+	if (row_is_null(row, "currency_code"))
+		row_set_text(row, "currency_code", catalog_base_currency(row->org));
 	if (has_price_list)
 		check_price_list(row);
 }
@@ -108,17 +110,28 @@ take_name(CrmRow *row, const CrmCustomer *customer)
 		row_set_text(row, "name", psprintf("%s %lld", key, (long long) row_int8(row, key)));
 }
 
-/* take_price_list gives the row its customer's price list when the currencies agree. */
+/*
+ * take_price_list gives a new row its customer's price list when the
+ * currencies agree, else the one of the territory. A row without a currency
+ * is in the base currency, unless the territory's list is in another.
+ */
 static void
 take_price_list(CrmRow *row, const CrmCustomer *customer)
 {
-	const char *currency;
+	const char *given = row_text(row, "currency_code");
+	const char *wanted = given ? given : catalog_base_currency(row->org);
+	const char *currency = NULL;
+	int64		list = customer->price_list_id;
 
-	if (customer->price_list_id == 0)
+	if (list != 0)
+		currency = catalog_price_list_currency(row->org, list);
+	if (currency == NULL || strcmp(currency, wanted) != 0)
+		list = pricing_territory_list(row->org, given);
+	if (list == 0)
 		return;
-	currency = catalog_price_list_currency(row->org, customer->price_list_id);
-	if (currency && strcmp(currency, row_text(row, "currency_code")) == 0)
-		row_set_int8(row, "price_list_id", customer->price_list_id);
+	row_set_int8(row, "price_list_id", list);
+	if (given == NULL)
+		row_set_text(row, "currency_code", catalog_price_list_currency(row->org, list));
 }
 
 /* check_price_list refuses a price list of another currency than the document's. */

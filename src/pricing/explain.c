@@ -13,6 +13,8 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
 
 #include "pricing/pricing.h"
 
@@ -52,6 +54,7 @@ static char *why_kept(CrmRow *row, const CrmLineContext *context, const Surround
 static char *words_of(const char *error, const CrmOffer *offer, const Surroundings *around, const CrmTrace *trace);
 static char *words_of_dates(const Surroundings *around);
 static void end_as_stored(CrmTrace *trace, const char *rule, Datum computed, Datum stored);
+static void explain_base(CrmRow *row, const CrmLines *lines, Datum total, CrmTrace *trace);
 static void explain_lines(CrmRow *row, const CrmLines *lines, CrmTrace *trace);
 static void explain_rates(CrmRow *row, const CrmLines *lines, CrmTrace *trace);
 static Datum end_explanation(FunctionCallInfo fcinfo, const CrmTrace *trace);
@@ -158,21 +161,19 @@ static void
 read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 				  CrmTrace *trace, Surroundings *around)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, DATEOID, TEXTOID};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
 	CrmStatement *read = core_intern(psprintf("SELECT h.state, pl.name, pl.state, pl.begin_date::text, pl.end_date::text, "
-											  "%2$s::text, u.name, d.name, dl.name, h.price_list_id = $2, "
+											  "u.name, d.name, dl.name, h.price_list_id = $2, "
 											  "CASE WHEN coalesce(a.price_list_id, p.price_list_id) = $2 THEN coalesce(a.name, p.full_name) END "
 											  "FROM @%1$s h LEFT JOIN @price_list pl ON pl.price_list_id = $2 "
 											  "LEFT JOIN @unit u ON u.unit_id = $3 LEFT JOIN @unit d ON d.unit_id = $4 "
 											  "LEFT JOIN @discount_list dl ON dl.discount_list_id = $5 "
 											  "LEFT JOIN @account a ON a.account_id = h.account_id "
 											  "LEFT JOIN @contact p ON p.contact_id = h.contact_id AND h.account_id IS NULL "
-											  "WHERE h.%3$s = $1", lines->header->name,
-											  pricing_date_sql(lines, "$6", "$7"), lines->header->key), types);
+											  "WHERE h.%2$s = $1", lines->header->name, lines->header->key), types);
 	CrmValue	args[] = {
 		CRM_INT8(around->header_id), CRM_ID(offer->price_list_id), CRM_ID(offer->unit_id),
-		CRM_ID(offer->default_unit_id), CRM_ID(offer->discount_list_id),
-		CRM_DATUM(core_today(row->org)), core_text_value(core_time_zone(row->org))
+		CRM_ID(offer->default_unit_id), CRM_ID(offer->discount_list_id)
 	};
 
 	if (core_run(row->org, read, args) == 0)
@@ -182,12 +183,13 @@ read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 	around->list_state = core_result_name(0, 3);
 	around->begin_date = core_result_text(0, 4);
 	around->end_date = core_result_text(0, 5);
-	around->date = core_result_text(0, 6);
-	trace->unit = core_result_name(0, 7);
-	trace->default_unit = core_result_name(0, 8);
-	trace->discount_list = core_result_name(0, 9);
-	around->is_own_list = core_result_bool(0, 10);
-	around->default_of = core_result_text(0, 11);
+	trace->unit = core_result_name(0, 6);
+	trace->default_unit = core_result_name(0, 7);
+	trace->discount_list = core_result_name(0, 8);
+	around->is_own_list = core_result_bool(0, 9);
+	around->default_of = core_result_text(0, 10);
+	if (around->begin_date || around->end_date)
+		around->date = DatumGetCString(DirectFunctionCall1(date_out, pricing_offer_date(row->org, offer)));
 }
 
 /*
@@ -268,13 +270,14 @@ explain_volume_discount(CrmRow *row, CrmLineContext *context, const Surroundings
 
 	today.steps = NIL;
 	if (!row_bool(row, "is_price_overridden") && strcmp(row_text(row, "pricing_error"), "none") == 0)
-		saved = pricing_volume_discount(&context->offer, row_datum(row, "price_per_unit"), &today);
+		saved = pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
+										row_datum(row, "price_per_unit"), &today);
 	if (money_compare(saved, stored) == 0)
 		context->trace->steps = list_concat(context->trace->steps, today.steps);
 	else
 		pricing_step(context->trace, "volume discount", CRM_DATUM(stored),
-					 "on each %s, kept from before: %s; today it would be %s", today.unit,
-					 why_kept(row, context, around), money_shown(saved, today.decimals));
+					 "on each %s, kept from before (today %s): %s", today.unit,
+					 money_shown(saved, today.decimals), why_kept(row, context, around));
 }
 
 /* why_kept tells why a line keeps what the catalogue no longer says. */
@@ -292,7 +295,7 @@ why_kept(CrmRow *row, const CrmLineContext *context, const Surroundings *around)
 		return psprintf("the prices of the %s are locked", header->label);
 	for (int i = 0; i < lengthof(sources); i++)
 	{
-		if (!row_is_null(row, sources[i]))
+		if (strcmp(sources[i], around->lines->entity.key) != 0 && !row_is_null(row, sources[i]))
 			return psprintf("the line was copied with its price; %s", way_out);
 	}
 	return psprintf("the catalogue has changed since the line was written; %s", way_out);
@@ -367,7 +370,6 @@ pricing_explain_total(PG_FUNCTION_ARGS)
 	Relation	rel;
 	CrmRow	   *row;
 	Datum		total;
-	Datum		base;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
@@ -375,16 +377,28 @@ pricing_explain_total(PG_FUNCTION_ARGS)
 	rel = table_open(core_table(org, lines->header->name), AccessShareLock);
 	row = read_row(org, lines->header, rel, id);
 	total = row_datum(row, "total_amount");
-	base = row_datum(row, "total_amount_base");
 	trace.decimals = catalog_currency(org, row_text(row, "currency_code"))->decimals;
 	explain_lines(row, lines, &trace);
 	pricing_compute_totals(row, &trace);
 	end_as_stored(&trace, "total", row_datum(row, "total_amount"), total);
-	pricing_step(&trace, "total in base currency", CRM_DATUM(base), "%s %s at the rate %s of the %s, in %s",
-				 money_shown(total, trace.decimals), row_text(row, "currency_code"),
-				 money_shown(row_datum(row, "exchange_rate"), 0), lines->header->label, catalog_base_currency(org));
+	explain_base(row, lines, total, &trace);
 	table_close(rel, AccessShareLock);
 	return end_explanation(fcinfo, &trace);
+}
+
+/* explain_base tells what the total is in base currency, at the rate the document keeps. */
+static void
+explain_base(CrmRow *row, const CrmLines *lines, Datum total, CrmTrace *trace)
+{
+	const char *base = catalog_base_currency(row->org);
+	char	   *currency = row_text(row, "currency_code");
+	CrmValue	result = CRM_DATUM(row_datum(row, "total_amount_base"));
+
+	if (strcmp(base, currency) == 0)
+		pricing_step(trace, "total in base currency", result, "%s is the base currency", base);
+	else
+		pricing_step(trace, "total in base currency", result, "%s %s / %s, the rate of the %s: %s", money_shown(total, trace->decimals),
+					 currency, money_shown(row_datum(row, "exchange_rate"), 0), lines->header->label, base);
 }
 
 /* explain_lines tells what the lines of a document come to, and each rate of tax on them. */

@@ -84,9 +84,9 @@ trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace)
 		pricing_step(trace, "freight", CRM_DATUM(freight), "as typed on the document");
 	if (!money_is_zero(tax))
 		pricing_step(trace, "tax", CRM_DATUM(tax), "sum of the lines");
-	pricing_step(trace, "total", CRM_DATUM(row_datum(row, "total_amount")), "%s + %s + %s",
-				 money_shown(net, trace->decimals), money_shown(freight, trace->decimals),
-				 money_shown(tax, trace->decimals));
+	pricing_step(trace, "total", CRM_DATUM(row_datum(row, "total_amount")), "%s%s%s",
+				 money_shown(net, trace->decimals), money_term(" + ", freight, trace->decimals),
+				 money_term(" + ", tax, trace->decimals));
 }
 
 /* freeze_rules stores the rules in force when the row is made; they never change under it. */

@@ -16,6 +16,7 @@
 static void refuse_moved_line(CrmRow *row, const CrmLines *lines);
 static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_noreturn();
 static void complete_product(CrmRow *row, const CrmLineContext *context);
+static bool unit_fits(CrmOrganization *org, const CrmOffer *offer);
 static void refuse_product(CrmRow *row, const CrmOffer *offer);
 static void refuse_unit(CrmRow *row, const CrmOffer *offer);
 static void check_quantity(CrmRow *row, const CrmOffer *offer);
@@ -117,12 +118,20 @@ complete_product(CrmRow *row, const CrmLineContext *context)
 	if (is_new && !core_import_mode && strcmp(offer->product_state, "active") != 0 &&
 		strcmp(offer->product_state, "under_revision") != 0)
 		refuse_product(row, offer);
-	if (!row_is_null(row, "unit_id") && !offer->unit_fits)
+	if (!row_is_null(row, "unit_id") && !unit_fits(row->org, offer))
 		refuse_unit(row, offer);
 	if (row_is_null(row, "unit_id") && offer->unit_id != 0)
 		row_set_int8(row, "unit_id", offer->unit_id);
 	check_quantity(row, offer);
 	pricing_price_line(row, context);
+}
+
+static bool
+unit_fits(CrmOrganization *org, const CrmOffer *offer)
+{
+	const CrmUnit *unit = catalog_unit(org, offer->unit_id);
+
+	return unit && unit->unit_group_id == offer->unit_group_id;
 }
 
 static void
@@ -221,7 +230,8 @@ take_volume_discount(CrmRow *row, const CrmLineContext *context)
 
 	row_set(row, "volume_discount_amount",
 			error && strcmp(error, "none") == 0
-			? pricing_volume_discount(&context->offer, row_datum(row, "price_per_unit"), context->trace)
+			? pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
+									  row_datum(row, "price_per_unit"), context->trace)
 			: money_zero());
 }
 
@@ -307,7 +317,7 @@ trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount)
 		pricing_step(context->trace, "manual discount", CRM_DATUM(discount),
 					 context->is_per_unit ? "%2$s x %1$s" : "%1$s", each, quantity);
 	pricing_trace_tax(row, context, money_subtract(base, discount));
-	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")),
-				 context->tax_method == TAX_INCLUDED ? "%s - %s" : "%s - %s + %s",
-				 money_shown(base, decimals), money_shown(discount, decimals), money_shown(tax, decimals));
+	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")), "%s%s%s",
+				 money_shown(base, decimals), money_term(" - ", discount, decimals),
+				 context->tax_method == TAX_INCLUDED ? "" : money_term(" + ", tax, decimals));
 }

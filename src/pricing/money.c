@@ -92,3 +92,12 @@ money_shown(Datum amount, int decimals)
 {
 	return money_text(money_round(amount, Max(decimals, money_scale(amount))));
 }
+
+/* money_term returns an amount with its sign before it as a term of a sum; nothing for zero. */
+char *
+money_term(const char *sign, Datum amount, int decimals)
+{
+	if (money_is_zero(amount))
+		return pstrdup("");
+	return psprintf("%s%s", sign, money_shown(amount, decimals));
+}

@@ -3,31 +3,30 @@
  *	  The price of one unit of a product, by the methods of D§4.1, and what a
  *	  quantity saves (D§4.3).
  *
- * One query per line fetches the document, the product, the price list item
- * and the band of the discount list. With a trace each step leaves a line of
- * explanation; without one nothing is written.
+ * One query per line fetches the document, the product and the price list
+ * item; units, price lists and discount lists are kept in memory. With a
+ * trace each step leaves a line of explanation; without one nothing is written.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/memutils.h"
 
 #include "pricing/pricing.h"
 
-/* columns of the context query */
+/* columns of the context queries */
 enum
 {
-	COL_DECIMALS = 1,
-	COL_PER_UNIT,
+	COL_PER_UNIT = 1,
 	COL_LOCKED,
 	COL_CURRENCY,
+	COL_DATE,
 	COL_NEXT_NUMBER,
 	COL_PRODUCT_STATE,
 	COL_PRODUCT_NAME,
+	COL_UNIT_GROUP,
 	COL_DEFAULT_UNIT,
-	COL_UNIT_FITS,
 	COL_QUANTITY_DECIMALS,
 	COL_PRODUCT_CURRENCY,
 	COL_LIST_PRICE,				/* in the order of CrmBasis */
@@ -41,14 +40,7 @@ enum
 	COL_ROUNDING_OPTION,
 	COL_ROUNDING_AMOUNT,
 	COL_IS_WHOLE,
-	COL_IS_OPEN,
-	COL_UNIT_SIZE,
-	COL_DEFAULT_UNIT_SIZE,
 	COL_DISCOUNT_LIST,
-	COL_BAND_LOW,
-	COL_BAND_HIGH,
-	COL_BAND_PERCENTAGE,
-	COL_BAND_AMOUNT,
 	COL_TAX						/* the columns of pricing_tax_columns() */
 };
 
@@ -78,118 +70,104 @@ static const Method methods[] = {
 	{"percent_margin_standard_cost", BASIS_STANDARD_COST, MARGIN, "missing_standard_cost", "standard cost", "margin on standard cost"}
 };
 
+static char *select_context(const CrmLines *lines, const char *price_list, const char *from);
 static void read_offer(CrmOffer *offer);
 static CrmValue number_at(int column);
+static bool is_open(CrmOrganization *org, const CrmOffer *offer);
 static const char *price_by_percentage(CrmOrganization *org, const CrmOffer *offer,
 									   CrmTrace *trace, Datum *price);
 static const Method *method_named(const char *name);
 static const char *check_percentage(CrmOrganization *org, const CrmOffer *offer, const Method *method);
 static const char *check_rounding(const CrmOffer *offer);
-static Datum apply_percentage(const CrmOffer *offer, const Method *method, CrmTrace *trace);
-static void trace_percentage(const CrmOffer *offer, const Method *method, Datum scaled,
-							 Datum price, CrmTrace *trace);
+static Datum apply_percentage(CrmOrganization *org, const CrmOffer *offer,
+							  const Method *method, CrmTrace *trace);
+static void trace_percentage(const CrmOffer *offer, const Method *method, const CrmUnit *unit,
+							 const CrmUnit *default_unit, Datum price, CrmTrace *trace);
 static Datum round_price(const CrmOffer *offer, Datum price, CrmTrace *trace);
 static Datum power_above(Datum amount);
+static void trace_volume_discount(const CrmBand *band, Datum price, Datum saved, CrmTrace *trace);
 static Datum hundred(void);
 static int	pricing_decimals(CrmOrganization *org);
 static bool text_is(const char *text, const char *expected);
 
 /*
- * pricing_build_context writes the query for what a line must know. A product
- * under revision is sold as its open version says; the look-up of versions is
- * by a key that is NULL for all others, which ends it at once.
+ * pricing_build_context writes the queries for what a line must know: one for
+ * nearly every line, and a wide one for a product under revision, which is
+ * sold as its open version says, and for price lists that are optional, where
+ * that of the product may step in.
  */
 void
 pricing_build_context(CrmLines *lines)
 {
-	static const Oid argtypes[] = {INT8OID, INT8OID, INT8OID, BOOLOID, NUMERICOID, DATEOID, TEXTOID};
-	const char *key = lines->header->key;
-	StringInfoData sql;
+	static const Oid argtypes[] = {INT8OID, INT8OID, INT8OID, BOOLOID, BOOLOID};
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT c.decimals, h.discount_method = 'per_unit', %s, h.currency_code, "
-					 "(SELECT coalesce(max(l.line_number), 0) + 1 FROM @%s l WHERE l.%s = $1), ",
-					 lines->has_lock ? "h.is_price_locked" : "false", lines->entity.name, key);
-	appendStringInfoString(&sql, "p.state, p.name, p.default_unit_id, "
-						   "EXISTS (SELECT FROM @unit u WHERE u.unit_id = $3 AND u.unit_group_id = p.unit_group_id), "
-						   "p.quantity_decimals, p.currency_code, p.list_price, p.current_cost, p.standard_cost, "
-						   "coalesce(i.price_list_id, h.price_list_id, CASE WHEN $4 THEN p.price_list_id END), "
-						   "i.pricing_method, i.amount, i.percentage, i.rounding_policy, i.rounding_option, i.rounding_amount, "
-						   "i.quantity_selling_option = 'whole', i.is_open, "
-						   "CASE WHEN i.pricing_method <> 'currency_amount' AND $3 <> p.default_unit_id "
-						   "THEN (SELECT u.base_quantity FROM @unit u WHERE u.unit_id = $3) END, "
-						   "CASE WHEN i.pricing_method <> 'currency_amount' AND $3 <> p.default_unit_id "
-						   "THEN (SELECT u.base_quantity FROM @unit u WHERE u.unit_id = p.default_unit_id) END, "
-						   "i.discount_list_id, b.low_quantity, b.high_quantity, b.percentage, b.amount, ");
-	appendStringInfo(&sql, "%s FROM @%s h JOIN @currency c ON c.currency_code = h.currency_code "
-					 "LEFT JOIN LATERAL (SELECT x.state, x.unit_group_id",
-					 pricing_tax_columns(lines, "$6", "$7"), lines->header->name);
-	{
-		static const char *const versioned[][2] = {
-			{"name", "text"}, {"default_unit_id", "bigint"}, {"quantity_decimals", "integer"},
-			{"currency_code", "text"}, {"price_list_id", "bigint"}, {"list_price", "numeric"},
-			{"current_cost", "numeric"}, {"standard_cost", "numeric"}, {"tax_category", "text"}
-		};
-
-		for (int i = 0; i < lengthof(versioned); i++)
-			appendStringInfo(&sql, ", CASE WHEN v.product_id IS NULL THEN x.%1$s ELSE (v.snapshot ->> '%1$s')::%2$s END AS %1$s",
-							 versioned[i][0], versioned[i][1]);
-	}
-	appendStringInfo(&sql, " FROM @product x LEFT JOIN @product_version v "
-					 "ON v.product_id = CASE WHEN x.state = 'under_revision' THEN x.product_id END AND v.ended_at IS NULL "
-					 "WHERE x.product_id = $2) p ON true "
-					 "LEFT JOIN LATERAL (SELECT x.*, pl.state = 'active' "
-					 "AND CASE WHEN pl.begin_date IS NULL AND pl.end_date IS NULL THEN true "
-					 "ELSE %1$s BETWEEN coalesce(pl.begin_date, '-infinity') AND coalesce(pl.end_date, 'infinity') END AS is_open "
-					 "FROM @price_list_item x JOIN @price_list pl ON pl.price_list_id = x.price_list_id "
-					 "WHERE x.product_id = $2 AND x.unit_id = coalesce($3, p.default_unit_id) "
-					 "AND pl.currency_code = h.currency_code "
-					 "AND x.price_list_id = ANY (ARRAY[h.price_list_id, CASE WHEN $4 THEN p.price_list_id END]) "
-					 "ORDER BY x.price_list_id = h.price_list_id DESC NULLS LAST LIMIT 1) i ON true "
-					 "LEFT JOIN LATERAL (SELECT x.* FROM @discount_list_item x WHERE x.discount_list_id = i.discount_list_id "
-					 "AND x.low_quantity <= $5 AND coalesce(x.high_quantity >= $5, true) "
-					 "ORDER BY x.low_quantity DESC LIMIT 1) b ON true WHERE h.%2$s = $1",
-					 pricing_date_sql(lines, "$6", "$7"), key);
-	lines->context.sql = MemoryContextStrdup(TopMemoryContext, sql.data);
+	lines->context.sql =
+		select_context(lines, "h.price_list_id",
+					   "LEFT JOIN @product p ON p.product_id = $2 "
+					   "LEFT JOIN @price_list_item i ON i.price_list_id = h.price_list_id "
+					   "AND i.product_id = $2 AND i.unit_id = coalesce($3, p.default_unit_id)");
+	lines->wide_context.sql =
+		select_context(lines, "coalesce(i.price_list_id, h.price_list_id, CASE WHEN $5 THEN p.price_list_id END)",
+					   "LEFT JOIN LATERAL (SELECT y.* FROM @product x "
+					   "LEFT JOIN @product_version v ON v.product_id = x.product_id AND v.ended_at IS NULL AND x.state = 'under_revision', "
+					   "pg_catalog.jsonb_populate_record(x, v.snapshot || '{\"state\": \"under_revision\"}') y "
+					   "WHERE x.product_id = $2) p ON true "
+					   "LEFT JOIN LATERAL (SELECT x.* FROM @price_list_item x JOIN @price_list pl ON pl.price_list_id = x.price_list_id "
+					   "WHERE x.product_id = $2 AND x.unit_id = coalesce($3, p.default_unit_id) "
+					   "AND pl.currency_code = h.currency_code "
+					   "AND x.price_list_id IN (h.price_list_id, CASE WHEN $5 THEN p.price_list_id END) "
+					   "ORDER BY x.price_list_id = h.price_list_id DESC NULLS LAST LIMIT 1) i ON true");
 	memcpy(lines->context.argtypes, argtypes, sizeof(argtypes));
+	memcpy(lines->wide_context.argtypes, argtypes, sizeof(argtypes));
 }
 
-/* pricing_date_sql writes the date of a document h: the day its price list must be valid on. */
-char *
-pricing_date_sql(const CrmLines *lines, const char *today, const char *zone)
+/* select_context writes the columns over the document h, the product p and the price list item i. */
+static char *
+select_context(const CrmLines *lines, const char *price_list, const char *from)
 {
-	if (lines->date_column == NULL)
-		return pstrdup(today);
-	if (strcmp(lines->date_column, "created_at") == 0)
-		return psprintf("(h.created_at AT TIME ZONE %s)::date", zone);
-	return psprintf("coalesce(h.%s, %s)", lines->date_column, today);
+	return psprintf("SELECT h.discount_method = 'per_unit', %1$s, h.currency_code, %2$s%3$s, "
+					"CASE WHEN $4 THEN (SELECT coalesce(max(l.line_number), 0) + 1 FROM @%4$s l WHERE l.%5$s = $1) END, "
+					"p.state, p.name, p.unit_group_id, p.default_unit_id, p.quantity_decimals, p.currency_code, "
+					"p.list_price, p.current_cost, p.standard_cost, %6$s, "
+					"i.pricing_method, i.amount, i.percentage, i.rounding_policy, i.rounding_option, i.rounding_amount, "
+					"i.quantity_selling_option = 'whole', i.discount_list_id, %9$s "
+					"FROM @%7$s h %8$s WHERE h.%5$s = $1",
+					lines->has_lock ? "h.is_price_locked" : "false", lines->date_column ? "h." : "NULL::date",
+					lines->date_column ? lines->date_column : "", lines->entity.name, lines->header->key,
+					price_list, lines->header->name, from, pricing_tax_columns(lines));
 }
 
 /* pricing_read_context fetches document, product and price; false where the document is not to be seen. */
 bool
 pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 {
+	bool		is_optional = core_setting_is_on(row->org, "price_list_is_optional");
+	CrmOffer   *offer = &context->offer;
 	CrmValue	args[] = {
 		CRM_INT8(row_int8(row, lines->header->key)),
 		CRM_ID(row_int8(row, "product_id")),
 		CRM_ID(row_int8(row, "unit_id")),
-		CRM_BOOL(core_setting_is_on(row->org, "price_list_is_optional")),
-		row_is_null(row, "quantity") ? CRM_NULL : CRM_DATUM(row_datum(row, "quantity")),
-		CRM_DATUM(core_today(row->org)),
-		core_text_value(core_time_zone(row->org))
+		CRM_BOOL(row_is_null(row, "line_number")),
+		CRM_BOOL(is_optional)
 	};
 
-	if (core_run(row->org, &lines->context, args) == 0)
+	if (core_run(row->org, is_optional ? &lines->wide_context : &lines->context, args) == 0)
 		return false;
-	context->decimals = core_result_int4(0, COL_DECIMALS);
+	offer->product_state = core_result_text(0, COL_PRODUCT_STATE);
+	if (!is_optional && text_is(offer->product_state, "under_revision"))
+		core_run(row->org, &lines->wide_context, args);
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
 	context->is_locked = core_result_bool(0, COL_LOCKED);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
+	offer->currency = core_result_text(0, COL_CURRENCY);
+	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE);
+	offer->date.value = core_result(0, COL_DATE, offer->date_type, &offer->date.isnull);
 	pricing_read_tax_case(row->org, context, COL_TAX);
-	if (args[1].isnull)
-		return true;
-	read_offer(&context->offer);
-	context->offer.unit_id = args[2].isnull ? context->offer.default_unit_id : DatumGetInt64(args[2].value);
+	if (offer->product_state)
+		read_offer(offer);
+	if (offer->product_state)
+		offer->unit_id = args[2].isnull ? offer->default_unit_id : DatumGetInt64(args[2].value);
+	context->decimals = catalog_currency(row->org, offer->currency)->decimals;
 	return true;
 }
 
@@ -197,33 +175,22 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 static void
 read_offer(CrmOffer *offer)
 {
-	offer->product_state = core_result_text(0, COL_PRODUCT_STATE);
 	offer->product_name = core_result_text(0, COL_PRODUCT_NAME);
+	offer->unit_group_id = core_result_int8(0, COL_UNIT_GROUP);
 	offer->default_unit_id = core_result_int8(0, COL_DEFAULT_UNIT);
-	offer->unit_fits = core_result_bool(0, COL_UNIT_FITS);
 	offer->quantity_decimals = core_result_int4(0, COL_QUANTITY_DECIMALS);
 	offer->product_currency = core_result_text(0, COL_PRODUCT_CURRENCY);
 	for (int i = 0; i < N_BASES; i++)
 		offer->basis[i] = number_at(COL_LIST_PRICE + i);
-	offer->currency = core_result_text(0, COL_CURRENCY);
 	offer->price_list_id = core_result_int8(0, COL_PRICE_LIST);
 	offer->method = core_result_text(0, COL_METHOD);
-	if (offer->method == NULL)
-		return;
 	offer->amount = number_at(COL_AMOUNT);
 	offer->percentage = number_at(COL_PERCENTAGE);
 	offer->rounding_policy = core_result_text(0, COL_ROUNDING_POLICY);
 	offer->rounding_option = core_result_text(0, COL_ROUNDING_OPTION);
 	offer->rounding_amount = number_at(COL_ROUNDING_AMOUNT);
 	offer->is_whole = core_result_bool(0, COL_IS_WHOLE);
-	offer->is_open = core_result_bool(0, COL_IS_OPEN);
-	offer->unit_size = number_at(COL_UNIT_SIZE);
-	offer->default_unit_size = number_at(COL_DEFAULT_UNIT_SIZE);
 	offer->discount_list_id = core_result_int8(0, COL_DISCOUNT_LIST);
-	offer->band_low = number_at(COL_BAND_LOW);
-	offer->band_high = number_at(COL_BAND_HIGH);
-	offer->band_percentage = number_at(COL_BAND_PERCENTAGE);
-	offer->band_amount = number_at(COL_BAND_AMOUNT);
 }
 
 static CrmValue
@@ -233,6 +200,32 @@ number_at(int column)
 
 	number.value = core_result(0, column, NUMERICOID, &number.isnull);
 	return number;
+}
+
+/* is_open tells whether the price list is active and counts on the date of the document. */
+static bool
+is_open(CrmOrganization *org, const CrmOffer *offer)
+{
+	const CrmPriceList *list = catalog_price_list(org, offer->price_list_id);
+	DateADT		date;
+
+	if (list == NULL || !list->is_active)
+		return false;
+	if (!list->has_begin && !list->has_end)
+		return true;
+	date = DatumGetDateADT(pricing_offer_date(org, offer));
+	return (!list->has_begin || date >= list->begin_date) && (!list->has_end || date <= list->end_date);
+}
+
+/* pricing_offer_date returns the day that the price list of a document must count on. */
+Datum
+pricing_offer_date(CrmOrganization *org, const CrmOffer *offer)
+{
+	if (offer->date.isnull)
+		return core_today(org);
+	if (offer->date_type == TIMESTAMPTZOID)
+		return core_date_of(org, DatumGetTimestampTz(offer->date.value));
+	return offer->date.value;
 }
 
 /* pricing_unit_price works out the price of one unit; returns none, or why there is no price (D§4.10). */
@@ -250,7 +243,7 @@ pricing_unit_price(CrmOrganization *org, const CrmOffer *offer, CrmTrace *trace,
 	}
 	if (offer->method == NULL)
 		return offer->price_list_id == 0 ? "missing_price_list" : "product_not_in_price_list";
-	if (!offer->is_open)
+	if (!is_open(org, offer))
 		return "inactive_price_level";
 	if (strcmp(offer->method, "currency_amount") != 0)
 		return price_by_percentage(org, offer, trace, price);
@@ -276,7 +269,7 @@ price_by_percentage(CrmOrganization *org, const CrmOffer *offer, CrmTrace *trace
 		error = check_rounding(offer);
 	if (error)
 		return error;
-	exact = round_price(offer, apply_percentage(offer, method, trace), trace);
+	exact = round_price(offer, apply_percentage(org, offer, method, trace), trace);
 	*price = money_round(exact, decimals);
 	if (trace && money_compare(exact, *price) != 0)
 		pricing_step(trace, "decimals of prices", CRM_DATUM(*price), "rounded to %d decimals", decimals);
@@ -337,46 +330,53 @@ check_rounding(const CrmOffer *offer)
  * the percentage. It divides once, at the end: what comes out even stays so.
  */
 static Datum
-apply_percentage(const CrmOffer *offer, const Method *method, CrmTrace *trace)
+apply_percentage(CrmOrganization *org, const CrmOffer *offer, const Method *method, CrmTrace *trace)
 {
 	Datum		p = offer->percentage.value;
 	Datum		above = offer->basis[method->basis].value;
 	Datum		below = money_one();
-	Datum		scaled = (Datum) 0;
+	const CrmUnit *unit = NULL;
+	const CrmUnit *default_unit = NULL;
 	Datum		price;
 
-	if (!offer->unit_size.isnull && !offer->default_unit_size.isnull)
+	if (offer->unit_id != offer->default_unit_id)
 	{
-		above = money_multiply(above, offer->unit_size.value);
-		below = offer->default_unit_size.value;
+		unit = catalog_unit(org, offer->unit_id);
+		default_unit = catalog_unit(org, offer->default_unit_id);
 	}
-	if (trace)
-		scaled = DirectFunctionCall2(numeric_div, above, below);
+	if (unit && default_unit)
+	{
+		above = money_multiply(above, unit->size);
+		below = default_unit->size;
+	}
 	above = money_multiply(above, method->kind == PERCENT_OF ? p
 						   : method->kind == MARKUP ? money_add(hundred(), p) : hundred());
 	below = money_multiply(below, method->kind == MARGIN ? money_subtract(hundred(), p) : hundred());
 	price = DirectFunctionCall2(numeric_div, above, below);
 	if (trace)
-		trace_percentage(offer, method, scaled, price, trace);
+		trace_percentage(offer, method, unit, default_unit, price, trace);
 	return price;
 }
 
 /* trace_percentage tells of list price or cost, the unit, and the percentage. */
 static void
-trace_percentage(const CrmOffer *offer, const Method *method, Datum scaled,
-				 Datum price, CrmTrace *trace)
+trace_percentage(const CrmOffer *offer, const Method *method, const CrmUnit *unit,
+				 const CrmUnit *default_unit, Datum price, CrmTrace *trace)
 {
 	Datum		basis = offer->basis[method->basis].value;
-	char	   *of = money_shown(money_round(scaled, 6), trace->decimals);
+	char	   *of = money_shown(basis, trace->decimals);
 	char	   *p = money_shown(offer->percentage.value, 0);
 	char	   *how;
 
-	pricing_step(trace, method->basis_label, CRM_DATUM(basis), "%s for one %s",
-				 money_shown(basis, trace->decimals), trace->default_unit);
-	if (!offer->unit_size.isnull && !offer->default_unit_size.isnull)
-		pricing_step(trace, "unit", CRM_DATUM(scaled), "%s for one %s: %s x %s / %s", of, trace->unit,
-					 money_shown(basis, trace->decimals), money_shown(offer->unit_size.value, 0),
-					 money_shown(offer->default_unit_size.value, 0));
+	pricing_step(trace, method->basis_label, CRM_DATUM(basis), "%s for one %s", of, trace->default_unit);
+	if (unit && default_unit)
+	{
+		Datum		scaled = money_divide(money_multiply(basis, unit->size), default_unit->size, 6);
+
+		pricing_step(trace, "unit", CRM_DATUM(scaled), "%s x %s / %s for one %s", of, money_shown(unit->size, 0),
+					 money_shown(default_unit->size, 0), trace->unit);
+		of = money_shown(scaled, trace->decimals);
+	}
 	if (method->kind == PERCENT_OF)
 		how = psprintf("%s x %s / 100", of, p);
 	else if (method->kind == MARKUP)
@@ -439,26 +439,40 @@ power_above(Datum amount)
 
 /* pricing_volume_discount returns what the quantity saves on each unit (D§4.3). */
 Datum
-pricing_volume_discount(const CrmOffer *offer, Datum price, CrmTrace *trace)
+pricing_volume_discount(CrmOrganization *org, const CrmOffer *offer, Datum quantity,
+						Datum price, CrmTrace *trace)
 {
+	const CrmBand *band;
 	Datum		saved;
-	char	   *band;
 
-	if (offer->method == NULL || offer->band_low.isnull || (offer->band_percentage.isnull && offer->band_amount.isnull))
+	if (offer->discount_list_id == 0)
 		return money_zero();
-	saved = offer->band_percentage.isnull ? offer->band_amount.value
-		: money_percent(price, offer->band_percentage.value, 5);
-	if (trace == NULL)
-		return saved;
-	band = offer->band_high.isnull ? psprintf("from %s", money_shown(offer->band_low.value, 0))
-		: psprintf("%s to %s", money_shown(offer->band_low.value, 0), money_shown(offer->band_high.value, 0));
-	if (offer->band_percentage.isnull)
-		pricing_step(trace, "volume discount", CRM_DATUM(saved), "%s, %s: %s on each %s", trace->discount_list,
-					 band, money_shown(saved, trace->decimals), trace->unit);
+	band = catalog_band(org, offer->discount_list_id, quantity);
+	if (band == NULL)
+		return money_zero();
+	if (!band->percentage.isnull)
+		saved = money_percent(price, band->percentage.value, 5);
 	else
-		pricing_step(trace, "volume discount", CRM_DATUM(saved), "%s, %s: %s %% of %s on each %s", trace->discount_list,
-					 band, money_shown(offer->band_percentage.value, 0), money_shown(price, trace->decimals), trace->unit);
+		saved = band->amount.value;
+	if (trace)
+		trace_volume_discount(band, price, saved, trace);
 	return saved;
+}
+
+/* trace_volume_discount tells which band gave the discount. */
+static void
+trace_volume_discount(const CrmBand *band, Datum price, Datum saved, CrmTrace *trace)
+{
+	char	   *quantities = psprintf("\"%s\", %s %s", trace->discount_list,
+									  band->high.isnull ? "from" : psprintf("%s to", money_shown(band->low.value, 0)),
+									  money_shown(band->high.isnull ? band->low.value : band->high.value, 0));
+
+	if (band->percentage.isnull)
+		pricing_step(trace, "volume discount", CRM_DATUM(saved), "%s: %s on each %s", quantities,
+					 money_shown(saved, trace->decimals), trace->unit);
+	else
+		pricing_step(trace, "volume discount", CRM_DATUM(saved), "%s: %s %% of %s on each %s", quantities,
+					 money_shown(band->percentage.value, 0), money_shown(price, trace->decimals), trace->unit);
 }
 
 static Datum

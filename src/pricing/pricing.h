@@ -23,8 +23,9 @@ extern bool money_is_zero(Datum amount);
 extern int	money_scale(Datum amount);
 extern char *money_text(Datum amount);
 extern char *money_shown(Datum amount, int decimals);
+extern char *money_term(const char *sign, Datum amount, int decimals);
 
-/* ---- customer and currency of a row (customer.c, currency.c) ---- */
+/* ---- customer and currency of a row (customer.c, territory.c, currency.c) ---- */
 
 /* What a document takes from its customer when nothing else is said. */
 typedef struct CrmCustomer
@@ -39,6 +40,7 @@ extern bool pricing_read_customer(CrmOrganization *org, int64 account_id,
 								  int64 contact_id, CrmCustomer *customer);
 extern void pricing_require_customer(CrmRow *row, const CrmEntity *entity);
 extern void pricing_take_defaults(CrmRow *row, bool has_price_list);
+extern int64 pricing_territory_list(CrmOrganization *org, const char *currency_code);
 extern void pricing_complete_money(CrmRow *row);
 extern void pricing_check_percent(CrmRow *row, const char *column);
 extern void pricing_check_not_negative(CrmRow *row, const char *column);
@@ -73,11 +75,15 @@ typedef struct CrmOffer
 {
 	char	   *product_state;	/* NULL: there is no such product */
 	char	   *product_name;
+	int64		unit_group_id;
 	int64		default_unit_id;
-	bool		unit_fits;
+	int64		unit_id;		/* that the price is for: the line's, else the default */
 	int			quantity_decimals;
 	char	   *product_currency;	/* NULL: the base currency */
 	CrmValue	basis[N_BASES];
+	char	   *currency;		/* of the document */
+	CrmValue	date;			/* of the document, a date or a moment ... */
+	Oid			date_type;		/* ... as this says */
 	int64		price_list_id;	/* where the price comes from, or should; 0: nowhere */
 	char	   *method;			/* NULL: the price list has no such item */
 	CrmValue	amount;
@@ -86,27 +92,19 @@ typedef struct CrmOffer
 	char	   *rounding_option;
 	CrmValue	rounding_amount;
 	bool		is_whole;		/* sold in whole units only */
-	bool		is_open;		/* the list is active on the document's date */
-	int64		unit_id;		/* that the price is for */
-	CrmValue	unit_size;		/* base units in it and in the default unit; NULL: */
-	CrmValue	default_unit_size;	/* they need not be known */
-	int64		discount_list_id;
-	CrmValue	band_low;		/* the band of the quantity: */
-	CrmValue	band_high;
-	CrmValue	band_percentage;
-	CrmValue	band_amount;
-	char	   *currency;		/* of the document */
+	int64		discount_list_id;	/* 0: greater quantities save nothing */
 } CrmOffer;
 
 struct CrmLines;
 struct CrmLineContext;
 extern void pricing_build_context(struct CrmLines *lines);
-extern char *pricing_date_sql(const struct CrmLines *lines, const char *today, const char *zone);
 extern bool pricing_read_context(CrmRow *row, struct CrmLines *lines,
 								 struct CrmLineContext *context);
+extern Datum pricing_offer_date(CrmOrganization *org, const CrmOffer *offer);
 extern const char *pricing_unit_price(CrmOrganization *org, const CrmOffer *offer,
 									  CrmTrace *trace, Datum *price);
-extern Datum pricing_volume_discount(const CrmOffer *offer, Datum price, CrmTrace *trace);
+extern Datum pricing_volume_discount(CrmOrganization *org, const CrmOffer *offer, Datum quantity,
+									 Datum price, CrmTrace *trace);
 
 /* ---- lines and headers (line.c, header.c, rollup.c, reprice.c) ---- */
 
@@ -117,7 +115,8 @@ typedef struct CrmLines
 	const CrmEntity *header;
 	const char *date_column;	/* the document's date, which its price list must be valid on; NULL = today */
 	bool		has_lock;		/* is_price_locked */
-	CrmStatement context;		/* filled by pricing_add_lines */
+	CrmStatement context;		/* these are filled by pricing_add_lines */
+	CrmStatement wide_context;
 	CrmStatement lock_headers;
 	CrmStatement roll_up;
 	CrmStatement roll_up_tax;	/* ... where the sums of the lines are not enough */
@@ -189,7 +188,7 @@ extern bool pricing_is_note(const CrmRow *row);
 #define PRICING_TAX_COLUMNS \
 	"CASE h.tax_method WHEN 'excluded' THEN 1 WHEN 'included' THEN 2 ELSE 0 END, h.tax_rounding = 'document'"
 
-extern char *pricing_tax_columns(const CrmLines *lines, const char *today, const char *zone);
+extern char *pricing_tax_columns(const CrmLines *lines);
 extern void pricing_read_tax_method(CrmLineContext *context, uint64 row, int column);
 extern void pricing_read_tax_case(CrmOrganization *org, CrmLineContext *context, int column);
 extern void pricing_complete_tax_category(CrmRow *row, const CrmLineContext *context);

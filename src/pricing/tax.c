@@ -130,11 +130,11 @@ plain(const char *text)
 
 /*
  * pricing_tax_columns writes what the query of a line's context adds for
- * taxes: the columns of PRICING_TAX_COLUMNS, the product's category, date and
+ * taxes: the columns of PRICING_TAX_COLUMNS, the product's category, and the
  * addresses of the document. The address of a deal is its customer's.
  */
 char *
-pricing_tax_columns(const CrmLines *lines, const char *today, const char *zone)
+pricing_tax_columns(const CrmLines *lines)
 {
 	static const char *const of_deal =
 		"CASE WHEN h.tax_method = 'typed' THEN NULL WHEN h.account_id IS NOT NULL "
@@ -145,8 +145,7 @@ pricing_tax_columns(const CrmLines *lines, const char *today, const char *zone)
 	if (strcmp(lines->header->name, "opportunity") == 0)
 		addresses = psprintf("%s, %s, NULL::text, NULL::text", psprintf(of_deal, "address_country"),
 							 psprintf(of_deal, "address_state_or_province"));
-	return psprintf("%s, p.tax_category, CASE WHEN h.tax_method <> 'typed' THEN %s END, %s",
-					PRICING_TAX_COLUMNS, pricing_date_sql(lines, today, zone), addresses);
+	return psprintf("%s, p.tax_category, %s", PRICING_TAX_COLUMNS, addresses);
 }
 
 /* pricing_read_tax_method reads PRICING_TAX_COLUMNS of a result, which begin at a column. */
@@ -171,13 +170,13 @@ pricing_read_tax_case(CrmOrganization *org, CrmLineContext *context, int column)
 	to->category = core_result_text(0, column + 2);
 	if (context->tax_method == TAX_TYPED)
 		return;
-	to->date = date_or(0, column + 3, DatumGetDateADT(core_today(org)));
-	to->country = plain(core_result_text(0, column + 4));
-	to->state = plain(core_result_text(0, column + 5));
+	to->date = DatumGetDateADT(pricing_offer_date(org, &context->offer));
+	to->country = plain(core_result_text(0, column + 3));
+	to->state = plain(core_result_text(0, column + 4));
 	if (to->country == NULL && to->state == NULL)
 	{
-		to->country = plain(core_result_text(0, column + 6));
-		to->state = plain(core_result_text(0, column + 7));
+		to->country = plain(core_result_text(0, column + 5));
+		to->state = plain(core_result_text(0, column + 6));
 	}
 	if (to->country == NULL)
 		to->country = plain(core_setting(org, "default_country"));
