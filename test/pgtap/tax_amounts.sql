@@ -1,7 +1,7 @@
 -- Taxes by rules, to the cent: excluded and included, one rate and several, rounded on the line and on the document, in currencies of 0 to 4 decimals.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(124);
+SELECT plan(127);
 
 -- Spain has 21, 10 and 0 percent by category; British Columbia and Quebec have two taxes on everything.
 INSERT INTO currency (currency_code, name, decimals, exchange_rate) VALUES ('CLF', 'Unidad de Fomento', 4, 0.025) ON CONFLICT DO NOTHING;
@@ -149,6 +149,13 @@ SELECT is_empty('SELECT * FROM by_hand WHERE total_amount <> CASE tax_method WHE
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing in them');
 SELECT is_empty($$SELECT entity, id, e.result FROM by_hand, LATERAL (SELECT result FROM sales_crm.explain_total(entity => by_hand.entity, id => by_hand.id) WHERE rule = 'total' ORDER BY step DESC LIMIT 1) AS e
 	WHERE e.result <> total_amount$$, 'explain_total() ends in the total');
+
+SELECT is_empty($$SELECT made FROM tap.made JOIN quote_product ON quote_id = made AND entity = 'quote', LATERAL (SELECT result FROM sales_crm.explain_price(entity => 'quote', line_id => quote_product_id) ORDER BY step DESC LIMIT 1) AS e
+	WHERE e.result <> extended_amount$$, 'explain_price() ends in the amount of the line');
+SELECT results_eq($$SELECT rule, input, result FROM quote_product, LATERAL sales_crm.explain_price(entity => 'quote', line_id => quote_product_id) WHERE quote_id = id('q') AND rule LIKE 'tax%'$$,
+	$$VALUES ('tax rate', 'GST: 5 % of 33.33', 1.67), ('tax rate', 'PST: 7 % of 33.33', 2.33)$$, 'and tells each tax');
+SELECT is_empty($$SELECT entity, id FROM by_hand, LATERAL (SELECT coalesce(sum(result), 0) AS tax FROM sales_crm.explain_total(entity => by_hand.entity, id => by_hand.id) WHERE rule = 'tax rate') AS e WHERE e.tax <> total_tax$$,
+	'explain_total() tells each rate with its sum');
 
 -- verify() notices a tax that is not what the line or the document says.
 ALTER TABLE quote_product DISABLE TRIGGER USER;
