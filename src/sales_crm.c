@@ -18,6 +18,7 @@
 #include "marketing/marketing.h"
 #include "opportunity/opportunity.h"
 #include "party/party.h"
+#include "pricing/pricing.h"
 #include "security/security.h"
 
 PG_MODULE_MAGIC;
@@ -51,6 +52,7 @@ _PG_init(void)
 	core_init();
 	party_init();
 	catalog_init();
+	pricing_init();
 	activity_init();
 	opportunity_init();
 	lead_init();

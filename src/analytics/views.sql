@@ -296,7 +296,8 @@ SELECT
     l.quantity_invoiced,    -- Quantity invoiced.
     h.currency_code,    -- Currency of the amounts.
     l.price_per_unit,    -- Price of one unit.
-    (l.base_amount + l.tax_amount - l.extended_amount)::numeric(19,4) AS discount_amount,    -- Manual discount on the line.
+    (l.base_amount - l.extended_amount
+        + CASE WHEN h.tax_method = 'included' AND l.tax_details IS NOT NULL THEN 0 ELSE l.tax_amount END)::numeric(19,4) AS discount_amount,    -- Manual discount on the line.
     l.tax_amount,    -- Tax of the line.
     l.extended_amount AS amount,    -- What the line comes to: less discount, with tax.
     round(l.extended_amount / h.exchange_rate, 4)::numeric(19,4) AS amount_base    -- The amount in base currency.
@@ -478,3 +479,40 @@ LEFT JOIN status_reason AS reason ON (reason.entity, reason.state, reason.status
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone,
                    coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AS moment
               FROM organization_setting WHERE name = 'time_zone') AS here;
+
+-- Taxes of quotes, orders and invoices: a row for each tax on a line, and one for a line without. Notes and lines that are not summed
+-- are left out. Where tax_rounding is document the amounts are not rounded: sum them by document and rate, then round.
+CREATE OR REPLACE VIEW bi_document_tax WITH (security_invoker = true) AS
+SELECT
+    line.entity,    -- Table of the document: quote, sales_order or invoice.
+    line.record_id,    -- Key of the document in that table.
+    line.document_number,    -- Number of the document.
+    line.document_date,    -- Day that decided about the rates: the quote is valid from, the order was made on, the invoice bears; key in bi_dim_date.
+    line.state,    -- State of the document.
+    line.currency_code,    -- Currency of the amounts.
+    line.line_id,    -- Key of the line in its table.
+    line.tax_category,    -- Tax category of the line.
+    (tax.detail ->> 'tax_rate_id')::bigint AS tax_rate_id,    -- Tax rate; empty where the tax was typed or there is none.
+    tax.detail ->> 'name' AS tax_name,    -- Name of the rate when the line was made.
+    (tax.detail ->> 'percentage')::numeric(7,4) AS percentage,    -- Its percentage then.
+    (line.extended_amount - line.tax_amount)::numeric(19,4) AS net_amount,    -- What the line comes to without taxes; repeated for each tax of the line.
+    coalesce((tax.detail ->> 'amount')::numeric, line.tax_amount)::numeric(29,10) AS tax_amount    -- The tax.
+FROM (
+    SELECT 'quote' AS entity, h.quote_id AS record_id, h.quote_number AS document_number, h.effective_from AS document_date, h.state, h.currency_code,
+           l.quote_product_id AS line_id, l.tax_category, l.extended_amount, l.tax_amount, l.tax_details, l.line_kind
+      FROM quote_product AS l
+      JOIN quote AS h ON h.quote_id = l.quote_id
+    UNION ALL
+    SELECT 'sales_order' AS entity, h.sales_order_id AS record_id, h.order_number AS document_number, (h.created_at AT TIME ZONE here.time_zone)::date AS document_date, h.state, h.currency_code,
+           l.sales_order_product_id AS line_id, l.tax_category, l.extended_amount, l.tax_amount, l.tax_details, l.line_kind
+      FROM sales_order_product AS l
+      JOIN sales_order AS h ON h.sales_order_id = l.sales_order_id
+      CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
+    UNION ALL
+    SELECT 'invoice' AS entity, h.invoice_id AS record_id, h.invoice_number AS document_number, h.invoice_date AS document_date, h.state, h.currency_code,
+           l.invoice_product_id AS line_id, l.tax_category, l.extended_amount, l.tax_amount, l.tax_details, l.line_kind
+      FROM invoice_product AS l
+      JOIN invoice AS h ON h.invoice_id = l.invoice_id
+) AS line
+LEFT JOIN LATERAL jsonb_array_elements(line.tax_details) AS tax (detail) ON true
+WHERE line.line_kind = 'standard';

@@ -217,5 +217,6 @@ typedef struct CrmCheck
 } CrmCheck;
 
 extern void core_add_checks(CrmCheck *checks, int n);
+extern void core_add_check(const char *name, const char *entity, const char *sql);
 
 #endif							/* CRM_CORE_H */

@@ -11,7 +11,7 @@
 
 #include "core/core.h"
 
-#define MAX_CHECK_LISTS 16
+#define MAX_CHECK_LISTS 64
 
 typedef struct CheckList
 {
@@ -35,6 +35,18 @@ core_add_checks(CrmCheck *checks, int n)
 	lists[n_lists].checks = checks;
 	lists[n_lists].n = n;
 	n_lists++;
+}
+
+/* core_add_check registers a check whose text was put together; it lives as long as the session. */
+void
+core_add_check(const char *name, const char *entity, const char *sql)
+{
+	CrmCheck   *check = MemoryContextAllocZero(TopMemoryContext, sizeof(CrmCheck));
+
+	check->name = name;
+	check->entity = entity;
+	check->statement.sql = MemoryContextStrdup(TopMemoryContext, sql);
+	core_add_checks(check, 1);
 }
 
 /* core_verify runs every check and returns a row for each broken invariant. */

@@ -112,6 +112,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 		copy->context.discount = core_result_number(i, 8);
 		copy->context.tax = core_result_number(i, 9);
 		copy->context.has_error = core_result_bool(i, 10);
+		pricing_read_tax_method(&copy->context, i, 11);
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))
@@ -146,7 +147,7 @@ build_read(CrmOrganization *org, const void *argument)
 		is_whole = "(l.line_kind IN ('standard', 'note') OR NOT l.quote_product_id = ANY ($2))";
 	}
 	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s, "
-					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none' "
+					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none', " PRICING_TAX_COLUMNS " "
 					"FROM @%5$s l JOIN @%6$s h ON h.%7$s = l.%7$s "
 					"JOIN @currency c ON c.currency_code = h.currency_code "
 					"WHERE l.%7$s = $1 ORDER BY l.line_number, l.%1$s",

@@ -5,13 +5,11 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "document/document.h"
 
 static void add_sums(const CrmEntity *header, const CrmLines *lines);
 static void add_history(const char *entity);
-static void add_check(const char *name, const char *entity, char *sql);
 
 static CrmCheck checks[] = {
 	{"half_qualified_lead", "lead", {
@@ -79,20 +77,22 @@ document_add_checks(void)
 	add_sums(&document_invoice.entity, &document_invoice.lines);
 }
 
-/* add_sums checks that a header's totals are those of its lines (D§4.5). */
+/* add_sums checks that a header's totals are those of its lines (D§4.5); its tax is checked on its own. */
 static void
 add_sums(const CrmEntity *header, const CrmLines *lines)
 {
-	add_check("totals", header->name, psprintf(
+	core_add_check("totals", header->name, psprintf(
 		"SELECT h.%2$s, 'total ' || h.total_amount || ', its lines say ' || "
 		"(s.net - h.discount_amount - round(s.net * h.discount_percentage / 100, c.decimals) + h.freight_amount + s.tax) "
 		"FROM @%1$s h JOIN @currency c USING (currency_code), "
-		"LATERAL (SELECT coalesce(sum(l.extended_amount - l.tax_amount), 0) AS net, coalesce(sum(l.tax_amount), 0) AS tax, "
+		"LATERAL (SELECT CASE h.tax_method WHEN 'included' THEN coalesce(sum(l.extended_amount), 0) - h.total_tax "
+		"ELSE coalesce(sum(l.extended_amount - l.tax_amount), 0) END AS net, h.total_tax AS tax, "
 		"coalesce(sum(round(l.quantity * (l.price_per_unit - l.volume_discount_amount), c.decimals) - "
 		"CASE WHEN h.discount_method = 'per_unit' THEN round(l.quantity * l.manual_discount_amount, c.decimals) "
-		"ELSE l.manual_discount_amount END + l.tax_amount), 0) AS extended, coalesce(sum(l.extended_amount), 0) AS stored "
+		"ELSE l.manual_discount_amount END + CASE WHEN h.tax_method = 'included' AND l.tax_details IS NOT NULL "
+		"THEN 0 ELSE l.tax_amount END), 0) AS extended, coalesce(sum(l.extended_amount), 0) AS stored "
 		"FROM @%3$s l WHERE l.%2$s = h.%2$s AND l.line_kind = 'standard') s "
-		"WHERE h.total_line_item_amount <> s.net OR h.total_tax <> s.tax OR s.extended <> s.stored "
+		"WHERE h.total_line_item_amount <> s.net OR s.extended <> s.stored "
 		"OR h.total_amount <> s.net - h.discount_amount - round(s.net * h.discount_percentage / 100, c.decimals) + h.freight_amount + s.tax "
 		"OR h.total_amount_base <> round(h.total_amount / h.exchange_rate, 4)",
 		header->name, header->key, lines->entity.name));
@@ -102,20 +102,8 @@ add_sums(const CrmEntity *header, const CrmLines *lines)
 static void
 add_history(const char *entity)
 {
-	add_check("state_history", entity, psprintf(
+	core_add_check("state_history", entity, psprintf(
 		"SELECT e.%1$s_id, 'is ' || e.state || ', its history ends with ' || h.to_state FROM @%1$s e, "
 		"LATERAL (SELECT to_state FROM @status_history WHERE entity = '%1$s' AND record_id = e.%1$s_id "
 		"ORDER BY status_history_id DESC LIMIT 1) h WHERE h.to_state <> e.state", entity));
-}
-
-/* add_check registers a check whose text was put together; it lives as long as the session. */
-static void
-add_check(const char *name, const char *entity, char *sql)
-{
-	CrmCheck   *check = MemoryContextAllocZero(TopMemoryContext, sizeof(CrmCheck));
-
-	check->name = name;
-	check->entity = entity;
-	check->statement.sql = MemoryContextStrdup(TopMemoryContext, sql);
-	core_add_checks(check, 1);
 }

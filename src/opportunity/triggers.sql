@@ -16,4 +16,4 @@ CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON opportu
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON opportunity_competitor FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON opportunity_competitor FOR EACH ROW EXECUTE FUNCTION guard('opportunity_competitor');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON opportunity_stage_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
-CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id ON opportunity FOR EACH ROW EXECUTE FUNCTION follow_price_list('opportunity_product');
+CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id, account_id, contact_id ON opportunity FOR EACH ROW EXECUTE FUNCTION follow_price_list('opportunity_product');

@@ -15,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 
 #include "pricing/pricing.h"
 
@@ -152,6 +151,7 @@ explain_line(CrmRow *row, CrmLines *lines, CrmTrace *trace)
 					 "typed for \"%s\", which is not in the catalogue", row_text(row, "product_description"));
 	else
 		explain_product(row, &context, &around);
+	pricing_keep_rates(row, &context);
 	pricing_compute_amounts(row, &context);
 	end_as_stored(trace, "amount of the line", row_datum(row, "extended_amount"), amount);
 }
@@ -410,39 +410,42 @@ explain_lines(CrmRow *row, const CrmLines *lines, CrmTrace *trace)
 	CrmStatement *count = core_intern(psprintf("SELECT count(*) FILTER (WHERE line_kind = 'standard'), "
 											   "count(*) FILTER (WHERE line_kind IN ('optional', 'alternative')) "
 											   "FROM @%s WHERE %s = $1", lines->entity.name, lines->header->key), types);
+	bool		is_included = strcmp(row_text(row, "tax_method"), "included") == 0;
 	Datum		net = row_datum(row, "total_line_item_amount");
+	Datum		tax = row_datum(row, "total_tax");
+	Datum		less = is_included ? money_add(net, tax) : net;
 	Datum		saved = row_datum(row, "total_line_item_discount_amount");
 	int64		n;
 
 	core_run(row->org, count, args);
 	n = core_result_int8(0, 2);
-	pricing_step(trace, "lines", CRM_DATUM(money_add(net, saved)), "%lld %s%s",
+	pricing_step(trace, "lines", CRM_DATUM(money_add(less, saved)), "%lld %s%s",
 				 (long long) core_result_int8(0, 1), core_result_int8(0, 1) == 1 ? "line" : "lines",
 				 n == 0 ? "" : psprintf("; %lld optional or alternative not counted", (long long) n));
 	if (!money_is_zero(saved))
 	{
 		pricing_step(trace, "discounts of the lines", CRM_DATUM(saved), "sum of the manual discounts");
-		pricing_step(trace, "lines less discounts", CRM_DATUM(net), "%s - %s",
-					 money_shown(money_add(net, saved), trace->decimals), money_shown(saved, trace->decimals));
+		pricing_step(trace, "lines less discounts", CRM_DATUM(less), "%s - %s",
+					 money_shown(money_add(less, saved), trace->decimals), money_shown(saved, trace->decimals));
 	}
 	explain_rates(row, lines, trace);
+	if (is_included && !money_is_zero(tax))
+		pricing_step(trace, "lines without tax", CRM_DATUM(net), "%s - %s, the taxes that the prices include",
+					 money_shown(less, trace->decimals), money_shown(tax, trace->decimals));
 }
 
 /* explain_rates sums the tax of the lines by rate, where the lines know their rates. */
 static void
 explain_rates(CrmRow *row, const CrmLines *lines, CrmTrace *trace)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
-	CrmValue	args[] = {CRM_INT8(row_int8(row, lines->header->key))};
-	uint64		n;
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT4OID};
+	CrmValue	args[] = {CRM_INT8(row_int8(row, lines->header->key)), CRM_INT4(trace->decimals)};
+	uint64		n = core_run(row->org, core_intern(psprintf(
+		"SELECT min(t.name), min(t.percentage), round(sum(t.amount), $2) FROM @%s l, "
+		"jsonb_to_recordset(l.tax_details) AS t (tax_rate_id bigint, name text, percentage numeric, amount numeric) "
+		"WHERE l.%s = $1 AND l.line_kind = 'standard' GROUP BY t.tax_rate_id ORDER BY 1, 2",
+		lines->entity.name, lines->header->key), types), args);
 
-	if (get_attnum(core_table(row->org, lines->entity.name), "tax_details") == InvalidAttrNumber)
-		return;
-	n = core_run(row->org,
-				 core_intern(psprintf("SELECT t.name, t.percentage, sum(t.amount) FROM @%s l, "
-									  "jsonb_to_recordset(l.tax_details) AS t (name text, percentage numeric, amount numeric) "
-									  "WHERE l.%s = $1 AND l.line_kind = 'standard' GROUP BY 1, 2 ORDER BY 1, 2",
-									  lines->entity.name, lines->header->key), types), args);
 	for (uint64 i = 0; i < n; i++)
 		pricing_step(trace, "tax rate", CRM_DATUM(core_result_number(i, 3)), "%s, %s %%",
 					 core_result_name(i, 1), money_shown(core_result_number(i, 2), 0));

@@ -4,7 +4,7 @@ COMMENT ON FUNCTION roll_up() IS 'Trigger, AFTER each statement on a table of li
 
 CREATE FUNCTION follow_price_list() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'pricing_follow_price_list';
-COMMENT ON FUNCTION follow_price_list() IS 'Trigger, AFTER UPDATE OF price_list_id of a document (argument: the line entity): prices the lines of an open, unlocked document anew from its new price list. Rule: D§4.7.';
+COMMENT ON FUNCTION follow_price_list() IS 'Trigger, AFTER UPDATE of a document''s price list, or of the region or date its taxes follow from (argument: the line entity): prices the lines of an open, unlocked document anew. Rule: D§4.7.';
 
 CREATE FUNCTION reprice(entity text, id bigint, OUT total_amount numeric)
   LANGUAGE c AS 'MODULE_PATHNAME', 'pricing_reprice_document';

@@ -5,13 +5,21 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
 #include "pricing/pricing.h"
 
+/* A rule that a document keeps, and the values it may have; the first where no setting says another. */
+typedef struct Rule
+{
+	const char *column;
+	const char *values[3];
+} Rule;
+
 static void trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace);
 static void freeze_rules(CrmRow *row);
-static void check_rule(CrmRow *row, const char *column, const char *first, const char *second);
+static void check_rule(CrmRow *row, const Rule *rule);
 static void check_currency_change(CrmRow *row, const CrmEntity *entity);
 
 /*
@@ -85,48 +93,55 @@ trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace)
 static void
 freeze_rules(CrmRow *row)
 {
-	static const struct
-	{
-		const char *column;
-		const char *first;
-		const char *second;
-	}			rules[] = {
-		{"discount_method", "line_item", "per_unit"},
-		{"tax_rounding", "line", "document"}
+	static const Rule rules[] = {
+		{"discount_method", {"line_item", "per_unit"}},
+		{"tax_rounding", {"line", "document"}},
+		{"tax_method", {"typed", "excluded", "included"}}
 	};
 
 	for (int i = 0; i < lengthof(rules); i++)
 	{
-		const char *setting = core_setting(row->org, rules[i].column);
+		const char *column = rules[i].column;
 
-		if (ROW_IS_UPDATE(row) && row_changed(row, rules[i].column))
+		if (ROW_IS_UPDATE(row) && row_changed(row, column))
 			ereport(ERROR,
 					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("column \"%s\" cannot be changed", rules[i].column),
+					 errmsg("column \"%s\" cannot be changed", column),
 					 errdetail("A document keeps the rules it was made with."),
-					 errhint("Change the setting %s; it holds for new documents.", rules[i].column),
-					 errtablecol(row->rel, row_column(row, rules[i].column) + 1)));
-		if (ROW_IS_INSERT(row) && row_is_null(row, rules[i].column) && setting)
-			row_set_text(row, rules[i].column, setting);
-		if (ROW_IS_INSERT(row))
-			check_rule(row, rules[i].column, rules[i].first, rules[i].second);
+					 errhint("Change the setting %s; it holds for new documents.", column),
+					 errtablecol(row->rel, row_column(row, column) + 1)));
+		if (!ROW_IS_INSERT(row))
+			continue;
+		if (row_is_null(row, column))
+		{
+			const char *setting = core_setting(row->org, column);
+
+			row_set_text(row, column, setting ? setting : rules[i].values[0]);
+		}
+		check_rule(row, &rules[i]);
 	}
 }
 
-/* check_rule refuses a rule that is neither of the two there are. */
+/* check_rule refuses a rule that is none of those there are. */
 static void
-check_rule(CrmRow *row, const char *column, const char *first, const char *second)
+check_rule(CrmRow *row, const Rule *rule)
 {
-	char	   *value = row_text(row, column);
+	char	   *value = row_text(row, rule->column);
+	StringInfoData known;
 
-	if (value && (strcmp(value, first) == 0 || strcmp(value, second) == 0))
-		return;
+	initStringInfo(&known);
+	for (int i = 0; i < lengthof(rule->values) && rule->values[i]; i++)
+	{
+		if (value && strcmp(value, rule->values[i]) == 0)
+			return;
+		appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", rule->values[i]);
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("\"%s\" is no %s", value ? value : "", column),
-			 errdetail("Table \"%s\" knows %s and %s.", RelationGetRelationName(row->rel), first, second),
-			 errhint("Leave %s out for the organization's setting.", column),
-			 errtablecol(row->rel, row_column(row, column) + 1)));
+			 errmsg("\"%s\" is no %s", value ? value : "", rule->column),
+			 errdetail("Table \"%s\" knows %s.", RelationGetRelationName(row->rel), known.data),
+			 errhint("Leave %s out for the organization's setting.", rule->column),
+			 errtablecol(row->rel, row_column(row, rule->column) + 1)));
 }
 
 /* check_currency_change refuses another currency once the document has lines. */

@@ -26,7 +26,7 @@ static void derive_discount(CrmRow *row, const CrmLineContext *context, Datum ba
 static void trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount);
 
 const char *const pricing_line_computed[] = {
-	"volume_discount_amount", "base_amount", "extended_amount", "pricing_error",
+	"volume_discount_amount", "base_amount", "extended_amount", "pricing_error", "tax_details",
 	"quantity_delivered", "quantity_invoiced", "is_copied", NULL
 };
 
@@ -42,7 +42,10 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	pricing_check_percent(row, "manual_discount_percentage");
 	pricing_check_not_negative(row, "manual_discount_amount");
 	if (ticket && ticket->context)
+	{
 		context = *(const CrmLineContext *) ticket->context;
+		pricing_take_rates(row, &context);
+	}
 	else
 	{
 		SPI_connect();
@@ -60,6 +63,8 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 		}
 		if (row_is_null(row, "line_number"))
 			row_set_as(row, "line_number", INT4OID, Int32GetDatum(context.next_number));
+		pricing_complete_tax_category(row, &context);
+		pricing_take_rates(row, &context);
 		SPI_finish();
 	}
 	pricing_compute_amounts(row, &context);
@@ -230,19 +235,25 @@ take_volume_discount(CrmRow *row, const CrmLineContext *context)
 			: money_zero());
 }
 
+/* pricing_is_note tells whether a line is text only. */
+bool
+pricing_is_note(const CrmRow *row)
+{
+	char	   *kind = row_text(row, "line_kind");
+
+	return kind && strcmp(kind, "note") == 0;
+}
+
 /* pricing_compute_amounts fills base amount, discount and extended amount; a note has none. */
 void
 pricing_compute_amounts(CrmRow *row, const CrmLineContext *context)
 {
 	static const char *const amounts[] = {"quantity", "price_per_unit", "manual_discount_amount", "tax_amount"};
-	char	   *kind = row_text(row, "line_kind");
-	bool		is_note = kind && strcmp(kind, "note") == 0;
 	Datum		quantity;
 	Datum		base;
 	Datum		discount;
-	Datum		tax;
 
-	if (is_note)
+	if (pricing_is_note(row))
 	{
 		row_set(row, "price_per_unit", money_zero());
 		row_set(row, "manual_discount_amount", money_zero());
@@ -261,10 +272,8 @@ pricing_compute_amounts(CrmRow *row, const CrmLineContext *context)
 	discount = row_datum(row, "manual_discount_amount");
 	if (context->is_per_unit)
 		discount = money_round(money_multiply(quantity, discount), context->decimals);
-	tax = money_round(row_datum(row, "tax_amount"), context->decimals);
-	row_set(row, "tax_amount", tax);
 	row_set(row, "base_amount", base);
-	row_set(row, "extended_amount", money_add(money_subtract(base, discount), tax));
+	row_set(row, "extended_amount", pricing_add_tax(row, context, money_subtract(base, discount)));
 	if (context->trace)
 		trace_amounts(row, context, discount);
 }
@@ -307,8 +316,8 @@ trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount)
 	if (!money_is_zero(discount))
 		pricing_step(context->trace, "manual discount", CRM_DATUM(discount),
 					 context->is_per_unit ? "%2$s x %1$s" : "%1$s", each, quantity);
-	if (!money_is_zero(tax))
-		pricing_step(context->trace, "tax", CRM_DATUM(tax), "as typed on the line");
+	pricing_trace_tax(row, context, money_subtract(base, discount));
 	pricing_step(context->trace, "amount of the line", CRM_DATUM(row_datum(row, "extended_amount")), "%s%s%s",
-				 money_shown(base, decimals), money_term(" - ", discount, decimals), money_term(" + ", tax, decimals));
+				 money_shown(base, decimals), money_term(" - ", discount, decimals),
+				 context->tax_method == TAX_INCLUDED ? "" : money_term(" + ", tax, decimals));
 }

@@ -40,7 +40,8 @@ enum
 	COL_ROUNDING_OPTION,
 	COL_ROUNDING_AMOUNT,
 	COL_IS_WHOLE,
-	COL_DISCOUNT_LIST
+	COL_DISCOUNT_LIST,
+	COL_TAX						/* the columns of pricing_tax_columns() */
 };
 
 /* how a price follows from the percentage */
@@ -129,11 +130,11 @@ select_context(const CrmLines *lines, const char *price_list, const char *from)
 					"p.state, p.name, p.unit_group_id, p.default_unit_id, p.quantity_decimals, p.currency_code, "
 					"p.list_price, p.current_cost, p.standard_cost, %6$s, "
 					"i.pricing_method, i.amount, i.percentage, i.rounding_policy, i.rounding_option, i.rounding_amount, "
-					"i.quantity_selling_option = 'whole', i.discount_list_id "
+					"i.quantity_selling_option = 'whole', i.discount_list_id, %9$s "
 					"FROM @%7$s h %8$s WHERE h.%5$s = $1",
 					lines->has_lock ? "h.is_price_locked" : "false", lines->date_column ? "h." : "NULL::date",
 					lines->date_column ? lines->date_column : "", lines->entity.name, lines->header->key,
-					price_list, lines->header->name, from);
+					price_list, lines->header->name, from, pricing_tax_columns(lines));
 }
 
 /* pricing_read_context fetches document, product and price; false where the document is not to be seen. */
@@ -159,6 +160,9 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	context->is_locked = core_result_bool(0, COL_LOCKED);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
 	offer->currency = core_result_text(0, COL_CURRENCY);
+	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE);
+	offer->date.value = core_result(0, COL_DATE, offer->date_type, &offer->date.isnull);
+	pricing_read_tax_case(row->org, context, COL_TAX);
 	if (offer->product_state)
 		read_offer(offer);
 	if (offer->product_state)
@@ -178,8 +182,6 @@ read_offer(CrmOffer *offer)
 	offer->product_currency = core_result_text(0, COL_PRODUCT_CURRENCY);
 	for (int i = 0; i < N_BASES; i++)
 		offer->basis[i] = number_at(COL_LIST_PRICE + i);
-	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE);
-	offer->date.value = core_result(0, COL_DATE, offer->date_type, &offer->date.isnull);
 	offer->price_list_id = core_result_int8(0, COL_PRICE_LIST);
 	offer->method = core_result_text(0, COL_METHOD);
 	offer->amount = number_at(COL_AMOUNT);

@@ -5,6 +5,8 @@
 #ifndef CRM_PRICING_H
 #define CRM_PRICING_H
 
+#include "utils/date.h"
+
 #include "catalog/catalog.h"
 
 /* ---- arithmetic on numeric (money.c) ---- */
@@ -118,12 +120,44 @@ typedef struct CrmLines
 	CrmStatement wide_context;
 	CrmStatement lock_headers;
 	CrmStatement roll_up;
+	CrmStatement roll_up_tax;	/* ... where the sums of the lines are not enough */
 } CrmLines;
+
+/* Where the tax of a document's lines comes from. */
+typedef enum CrmTaxMethod
+{
+	TAX_TYPED,
+	TAX_EXCLUDED,				/* from the rules, on top of the price */
+	TAX_INCLUDED				/* from the rules, part of the price */
+} CrmTaxMethod;
+
+/* One tax on a line. */
+typedef struct CrmTaxRate
+{
+	int64		tax_rate_id;
+	char	   *name;
+	Datum		percentage;
+	Datum		amount;
+} CrmTaxRate;
+
+/* What the tax rules are asked with. */
+typedef struct CrmTaxCase
+{
+	char	   *category;		/* of the product; the line may have its own */
+	char	   *country;		/* both as plain() makes them, NULL = unknown */
+	char	   *state;
+	DateADT		date;
+} CrmTaxCase;
 
 /* What a line must know of its document; a call that copies lines gives it. */
 typedef struct CrmLineContext
 {
-	bool		is_copy;		/* prices come from the source line */
+	bool		is_copy;		/* prices and rates come from the source line */
+	CrmTaxMethod tax_method;
+	bool		by_document;	/* tax is rounded on the document, not on the line */
+	CrmTaxCase	tax_case;		/* of a document whose tax is not typed; the category of any */
+	CrmTaxRate *rates;			/* of this line */
+	int			n_rates;
 	bool		has_known_totals;	/* header was written with these totals: */
 	Datum		amount;
 	Datum		discount;
@@ -131,7 +165,7 @@ typedef struct CrmLineContext
 	bool		has_error;
 	int			decimals;
 	bool		is_per_unit;	/* discount method */
-	bool		is_locked;		/* the document keeps its prices */
+	bool		is_locked;		/* the document keeps its prices and rates */
 	int			next_number;
 	CrmOffer	offer;			/* of the catalogue, for a line with a product */
 	CrmTrace   *trace;			/* NULL, or where the steps are written */
@@ -147,6 +181,25 @@ extern CrmLines *pricing_lines_of(const char *entity);
 extern void pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern void pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern const char *const pricing_line_computed[];
+extern bool pricing_is_note(const CrmRow *row);
+
+/* ---- taxes (tax.c, tax_sums.c) ---- */
+
+/* two columns of a query over the header "h", as pricing_read_tax_method() reads them */
+#define PRICING_TAX_COLUMNS \
+	"CASE h.tax_method WHEN 'excluded' THEN 1 WHEN 'included' THEN 2 ELSE 0 END, h.tax_rounding = 'document'"
+
+extern char *pricing_tax_columns(const CrmLines *lines);
+extern void pricing_read_tax_method(CrmLineContext *context, uint64 row, int column);
+extern void pricing_read_tax_case(CrmOrganization *org, CrmLineContext *context, int column);
+extern void pricing_complete_tax_category(CrmRow *row, const CrmLineContext *context);
+extern void pricing_take_rates(CrmRow *row, CrmLineContext *context);
+extern void pricing_keep_rates(CrmRow *row, CrmLineContext *context);
+extern Datum pricing_add_tax(CrmRow *row, const CrmLineContext *context, Datum amount);
+extern void pricing_trace_tax(CrmRow *row, const CrmLineContext *context, Datum amount);
+extern char *pricing_tax_sums(const CrmLines *lines);
+extern void pricing_add_tax_checks(const CrmLines *lines);
+extern void pricing_init(void);
 
 #define PRICING_COMPUTED_TOTALS \
 	"total_line_item_amount", "total_line_item_discount_amount", "total_discount_amount", \

@@ -11,6 +11,7 @@
 
 static void lock_open_document(CrmOrganization *org, const CrmLines *lines, int64 id);
 static void refuse_locked(const CrmEntity *header, int64 id) pg_attribute_noreturn();
+static bool moves_prices(const CrmRow *row);
 
 PG_FUNCTION_INFO_V1(pricing_reprice_document);
 PG_FUNCTION_INFO_V1(pricing_follow_price_list);
@@ -76,9 +77,9 @@ refuse_locked(const CrmEntity *header, int64 id)
 
 /*
  * pricing_follow_price_list is the AFTER UPDATE trigger of a document whose
- * price list was set: its lines take the prices of the new one, unless the
- * document is closed or its prices are locked. Its argument is the line's
- * entity.
+ * price list was set, or what its taxes depend on: its lines take the prices
+ * and taxes of the new one, unless the document is closed or its prices are
+ * locked. Its argument is the line's entity.
  */
 Datum
 pricing_follow_price_list(PG_FUNCTION_ARGS)
@@ -88,13 +89,36 @@ pricing_follow_price_list(PG_FUNCTION_ARGS)
 	CrmRow	   *row = core_row(trigdata);
 	char	   *state = row_text(row, "state");
 
-	if (!row_changed(row, "price_list_id") || row_bool(row, "is_price_locked") || core_import_mode ||
+	if (!moves_prices(row) || row_bool(row, "is_price_locked") || core_import_mode ||
 		(state && lifecycle_is_read_only(row->org, lines->header->name, state)))
 		return PointerGetDatum(NULL);
 	SPI_connect();
 	pricing_reprice(row->org, lines, row_int8(row, lines->header->key));
 	SPI_finish();
 	return PointerGetDatum(NULL);
+}
+
+/* moves_prices tells whether a document got another price list or, where taxes follow rules, another region or date. */
+static bool
+moves_prices(const CrmRow *row)
+{
+	static const char *const of_tax[] = {
+		"ship_to_country", "ship_to_state_or_province", "bill_to_country", "bill_to_state_or_province",
+		"effective_from", "invoice_date"
+	};
+	char	   *method;
+
+	if (row_changed(row, "price_list_id"))
+		return true;
+	method = row_text(row, "tax_method");
+	if (method == NULL || strcmp(method, "typed") == 0)
+		return false;
+	for (int i = 0; i < lengthof(of_tax); i++)
+	{
+		if (row_changed(row, of_tax[i]))
+			return true;
+	}
+	return !row_has(row, "ship_to_country") && (row_changed(row, "account_id") || row_changed(row, "contact_id"));
 }
 
 /* pricing_lock_lines locks the lines of a document that a call is going to write, before the document. */
@@ -108,7 +132,7 @@ pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 									   lines->entity.name, lines->header->key, lines->entity.key), types), args);
 }
 
-/* pricing_reprice prices the lines of a document anew from the catalogue. */
+/* pricing_reprice prices the lines of a document anew from the catalogue, and takes the taxes of its date. */
 void
 pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 {
@@ -116,6 +140,7 @@ pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 	CrmValue	args[] = {CRM_INT8(header_id)};
 
 	core_run(org, core_intern(psprintf("UPDATE @%s SET quantity = quantity "
-									   "WHERE %s = $1 AND product_id IS NOT NULL AND NOT is_price_overridden",
+									   "WHERE %s = $1 AND (product_id IS NOT NULL AND NOT is_price_overridden "
+									   "OR tax_details IS NOT NULL)",
 									   lines->entity.name, lines->header->key), types), args);
 }

@@ -25,7 +25,9 @@ typedef struct Sums
 	AttrNumber	base;
 	AttrNumber	extended;
 	AttrNumber	line_tax;
+	AttrNumber	details;
 	AttrNumber	error;
+	bool		is_included;	/* taxes with details are part of the price */
 	CrmLineContext total;
 } Sums;
 
@@ -43,6 +45,7 @@ typedef struct Counting
 static CrmLines *all_lines[MAX_LINES];
 static int	n_lines = 0;
 
+static CrmStatement roll_up_of(const CrmLines *lines, const char *sums);
 static bool is_counting(TriggerData *trigdata, const CrmLines *lines);
 static void visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static bool has_these_totals(TriggerData *trigdata, CrmLineContext *known);
@@ -50,7 +53,8 @@ static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *s
 static char *text_of(TupleTableSlot *slot, AttrNumber column);
 static Datum number_of(TupleTableSlot *slot, AttrNumber column);
 static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
-static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found);
+static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found,
+						bool *has_tax);
 static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
@@ -66,24 +70,39 @@ pricing_add_lines(CrmLines *lines)
 
 	pricing_build_context(lines);
 	lines->lock_headers.sql = psprintf(
-		"SELECT %1$s, state FROM @%2$s WHERE %1$s = ANY ($1) ORDER BY %1$s FOR NO KEY UPDATE",
+		"SELECT %1$s, state, tax_method <> 'typed' AND (tax_method = 'included' OR tax_rounding = 'document') "
+		"FROM @%2$s WHERE %1$s = ANY ($1) ORDER BY %1$s FOR NO KEY UPDATE",
 		key, header);
 	lines->lock_headers.argtypes[0] = INT8ARRAYOID;
-	lines->roll_up.sql = psprintf(
-		"UPDATE @%2$s h SET total_line_item_amount = s.amount, "
-		"total_line_item_discount_amount = s.discount, total_tax = s.tax, pricing_error = s.error "
-		"FROM (SELECT x.id, coalesce(sum(l.extended_amount - l.tax_amount), 0) AS amount, "
+	lines->roll_up = roll_up_of(lines, psprintf(
+		"SELECT x.id, coalesce(sum(l.extended_amount - l.tax_amount), 0) AS amount, "
 		"coalesce(sum(l.base_amount - l.extended_amount + l.tax_amount), 0) AS discount, "
 		"coalesce(sum(l.tax_amount), 0) AS tax, "
 		"CASE WHEN bool_or(l.pricing_error <> 'none') THEN 'detail_error' ELSE 'none' END AS error "
-		"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%3$s = x.id AND l.line_kind = 'standard' "
-		"GROUP BY x.id) s WHERE h.%3$s = s.id AND (h.total_line_item_amount, "
-		"h.total_line_item_discount_amount, h.total_tax, h.pricing_error) "
-		"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error)", line, header, key);
-	lines->roll_up.argtypes[0] = INT8ARRAYOID;
+		"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%2$s = x.id AND l.line_kind = 'standard' "
+		"GROUP BY x.id", line, key));
+	lines->roll_up_tax = roll_up_of(lines, pricing_tax_sums(lines));
 	all_lines[n_lines++] = lines;
 	MemoryContextSwitchTo(caller);
 	lifecycle_add_entity(&lines->entity);
+	pricing_add_tax_checks(lines);
+}
+
+/* roll_up_of writes the statement that puts sums (id, amount, discount, tax, error) into their headers. */
+static CrmStatement
+roll_up_of(const CrmLines *lines, const char *sums)
+{
+	CrmStatement statement = {
+		.sql = psprintf("UPDATE @%1$s h SET total_line_item_amount = s.amount, "
+						"total_line_item_discount_amount = s.discount, total_tax = s.tax, pricing_error = s.error "
+						"FROM (%3$s) s WHERE h.%2$s = s.id AND (h.total_line_item_amount, "
+						"h.total_line_item_discount_amount, h.total_tax, h.pricing_error) "
+						"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error)",
+						lines->header->name, lines->header->key, sums),
+		.argtypes = {INT8ARRAYOID}
+	};
+
+	return statement;
 }
 
 /*
@@ -127,12 +146,14 @@ has_these_totals(TriggerData *trigdata, CrmLineContext *known)
 		.base = core_attribute(rel, "base_amount", NUMERICOID),
 		.extended = core_attribute(rel, "extended_amount", NUMERICOID),
 		.line_tax = core_attribute(rel, "tax_amount", NUMERICOID),
+		.details = core_attribute(rel, "tax_details", JSONBOID),
 		.error = core_attribute(rel, "pricing_error", TEXTOID),
+		.is_included = known->tax_method == TAX_INCLUDED,
 		.total = {.amount = money_zero(), .discount = money_zero(), .tax = money_zero()}
 	};
 
-	if (!known->has_known_totals)
-		return false;
+	if (!known->has_known_totals || (known->by_document && known->tax_method != TAX_TYPED))
+		return false;			/* not copied whole, or the tax is more than a sum of the lines' */
 	core_visit_transitions(trigdata, visit_sums, &sums);
 	known->has_known_totals = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) &&
 		money_compare(sums.total.amount, known->amount) == 0 &&
@@ -147,13 +168,16 @@ visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	Sums	   *sums = state;
 	Datum		net;
+	Datum		part;
 
 	if (new_row == NULL || strcmp(text_of(new_row, sums->kind), "standard") != 0)
 		return;
 	net = money_subtract(number_of(new_row, sums->extended), number_of(new_row, sums->line_tax));
 	sums->total.amount = money_add(sums->total.amount, net);
+	part = sums->is_included && !slot_attisnull(new_row, sums->details)
+		? number_of(new_row, sums->extended) : net;
 	sums->total.discount = money_add(sums->total.discount,
-									 money_subtract(number_of(new_row, sums->base), net));
+									 money_subtract(number_of(new_row, sums->base), part));
 	sums->total.tax = money_add(sums->total.tax, number_of(new_row, sums->line_tax));
 	if (strcmp(text_of(new_row, sums->error), "none") != 0)
 		sums->total.has_error = true;
@@ -248,26 +272,29 @@ roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = lines->header->name};
 	uint64		found = core_run(org, &lines->lock_headers, args);
+	bool		has_tax = false;
 
-	ticket.n = keep_living(org, lines, ids, found);
+	ticket.n = keep_living(org, lines, ids, found, &has_tax);
 	ticket.ids = ids;
 	if (ticket.n < n)
 		lifecycle_refuse_hidden(org, lines->header, args[0], ids, ticket.n);
 	if (ticket.n == 0)
 		return;					/* the headers are being deleted themselves */
 	args[0] = CRM_DATUM(core_int8_array(ids, ticket.n));
-	lifecycle_run(org, &ticket, &lines->roll_up, args);
+	lifecycle_run(org, &ticket, has_tax ? &lines->roll_up_tax : &lines->roll_up, args);
 }
 
-/* keep_living keeps the ids of headers that are there, and refuses closed ones. */
+/* keep_living keeps the ids of headers that are there, refuses closed ones, and sees whether taxes take more than sums. */
 static int
-keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found)
+keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found, bool *has_tax)
 {
 	for (uint64 i = 0; i < found; i++)
 	{
 		char	   *state = core_result_name(i, 2);
 
 		ids[i] = core_result_int8(i, 1);
+		if (core_result_bool(i, 3))
+			*has_tax = true;
 		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))
 			refuse_closed(org, lines, ids[i], state);
 	}
