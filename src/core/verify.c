@@ -11,7 +11,7 @@
 
 #include "core/core.h"
 
-#define MAX_CHECK_LISTS 16
+#define MAX_CHECK_LISTS 64
 
 typedef struct CheckList
 {
