@@ -38,3 +38,4 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON discount_list_i
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON discount_list_item FOR EACH ROW EXECUTE FUNCTION guard('discount_list_item');
 CREATE OR REPLACE TRIGGER t50_record_state AFTER UPDATE ON discount_list REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_state('discount_list');
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON discount_list FOR EACH ROW EXECUTE FUNCTION check_born('discount_list', 'active', 'active');
+CREATE OR REPLACE TRIGGER t60_follow_product AFTER UPDATE ON product FOR EACH ROW WHEN (OLD.state = 'under_revision' AND NEW.state = 'under_revision') EXECUTE FUNCTION follow_product();

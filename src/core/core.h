@@ -191,6 +191,7 @@ extern int64 *core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name
 extern CrmOrganization *core_begin(void);
 extern Datum core_end_text(const char *text);
 extern Datum core_end_id(int64 id);
+extern void core_refuse_null(const char *name) pg_attribute_noreturn();
 extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noreturn();
 
 /* ---- the clock (clock.c) ---- */
