@@ -1,12 +1,12 @@
 -- The views as a BI tool sees them: names, types and comments, and their rows for three leads.
 SELECT c.relname AS view, obj_description(c.oid, 'pg_class') AS comment
   FROM pg_class c
- WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind = 'v'
+ WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'bi\_%'
  ORDER BY c.relname COLLATE "C";
 SELECT c.relname AS view, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type
   FROM pg_class c
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
- WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind = 'v'
+ WHERE c.relnamespace = 'crm'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'bi\_%'
  ORDER BY c.relname COLLATE "C", a.attnum;
 
 SELECT sales_crm.create_organization('views');

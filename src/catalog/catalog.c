@@ -1,6 +1,6 @@
 /*
  * catalog.c
- *	  The entities of this room, the base currency, and publishing a product.
+ *	  The entities of this room, and the base currency.
  */
 #include "postgres.h"
 
@@ -17,21 +17,30 @@ static void check_code(const char *code);
 static void refuse_base(CrmRow *row, const char *what);
 static void refuse_when_used(CrmOrganization *org, const char *code);
 
-static const CrmEntity product_entity = {
-	.name = "product", .key = "product_id", .label = "product", .title = "product_number"
-};
+static const char *const unit_fixed[] = {"unit_group_id", NULL};
+static const char *const discount_fixed[] = {"discount_type", "currency_code", NULL};
+static const char *const band_fixed[] = {"discount_list_id", NULL};
+static const char *const member_fixed[] = {"bundle_id", NULL};
+static const char *const property_fixed[] = {"product_id", "name", "data_type", NULL};
+
 static const CrmEntity entities[] = {
 	{.name = "currency", .key = "currency_code", .label = "currency",
 	.complete = complete_currency, .before_delete = keep_base_currency},
 	{.name = "unit_group", .key = "unit_group_id", .label = "unit group", .title = "name"},
-	{.name = "unit", .key = "unit_id", .label = "unit", .title = "name"},
-	{.name = "price_list", .key = "price_list_id", .label = "price list", .title = "name"},
-	{.name = "price_list_item", .key = "price_list_item_id", .label = "price list item"},
+	{.name = "unit", .key = "unit_id", .label = "unit", .title = "name", .fixed = unit_fixed},
+	{.name = "price_list", .key = "price_list_id", .label = "price list", .title = "name",
+	.complete = catalog_complete_price_list},
+	{.name = "price_list_item", .key = "price_list_item_id", .label = "price list item",
+	.complete = catalog_complete_price},
 	{.name = "price_list_territory", .key = "price_list_territory_id", .label = "territory of a price list"},
-	{.name = "discount_list", .key = "discount_list_id", .label = "discount list", .title = "name"},
-	{.name = "discount_list_item", .key = "discount_list_item_id", .label = "band of a discount list"},
-	{.name = "product_association", .key = "product_association_id", .label = "bundle member"},
-	{.name = "product_property", .key = "product_property_id", .label = "product property", .title = "name"},
+	{.name = "discount_list", .key = "discount_list_id", .label = "discount list", .title = "name",
+	.fixed = discount_fixed},
+	{.name = "discount_list_item", .key = "discount_list_item_id", .label = "band of a discount list",
+	.fixed = band_fixed, .complete = catalog_complete_band},
+	{.name = "product_association", .key = "product_association_id", .label = "bundle member",
+		.fixed = member_fixed, .complete = catalog_complete_member, .before_delete = catalog_before_delete_member},
+	{.name = "product_property", .key = "product_property_id", .label = "product property", .title = "name",
+	.fixed = property_fixed, .complete = catalog_complete_property, .before_delete = catalog_before_delete_property},
 	{.name = "product_relationship", .key = "product_relationship_id", .label = "product relationship"},
 	{.name = "product_version", .key = "product_version_id", .label = "product version", .made_by_calls = true}
 };
@@ -65,31 +74,17 @@ static CrmStatement insert_rate = {
 	.argtypes = {TEXTOID, NUMERICOID, INT8OID}
 };
 
-PG_FUNCTION_INFO_V1(catalog_publish_product);
 PG_FUNCTION_INFO_V1(catalog_set_base);
 PG_FUNCTION_INFO_V1(catalog_record_rate);
 
-/* catalog_init registers the entities of this room. */
+/* catalog_init registers the entities and checks of this room. */
 void
 catalog_init(void)
 {
-	lifecycle_add_entity(&product_entity);
+	lifecycle_add_entity(&catalog_product_entity);
 	for (int i = 0; i < lengthof(entities); i++)
 		lifecycle_add_entity(&entities[i]);
-}
-
-/* catalog_publish_product makes a draft sellable. */
-Datum
-catalog_publish_product(PG_FUNCTION_ARGS)
-{
-	int64		id = core_id_argument(fcinfo, 0, "product_id");
-	CrmOrganization *org = core_begin();
-	CrmMove		move = {.entity = &product_entity, .made_by = "publish_product", .to = "active"};
-	char	   *from = lifecycle_lock(org, &product_entity, id);
-
-	lifecycle_require(org, &move, id, from);
-	lifecycle_move(org, &move, id, from);
-	return core_end_text("active");
+	catalog_add_checks();
 }
 
 /* catalog_set_base changes the base currency of the current organization. */

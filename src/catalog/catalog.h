@@ -57,4 +57,64 @@ extern const char *catalog_price_list_currency(CrmOrganization *org, int64 price
 extern void catalog_set_base_currency(CrmOrganization *org, const char *code);
 extern void catalog_init(void);
 
+/*
+ * What of a product is sold: its row, or while it is under revision the row
+ * that its open version keeps. In SQL, with p a row of @product:
+ *
+ *	LEFT JOIN @product_version v ON v.product_id = p.product_id AND v.ended_at IS NULL
+ *	CROSS JOIN LATERAL jsonb_populate_record(p, v.snapshot) s
+ *
+ * s is p where there is no open version. Costs, stock and the other columns
+ * of editable_when_closed stay those of today in the snapshot too. The
+ * properties of an open version are in v.properties, an array of rows for
+ * jsonb_populate_recordset(NULL::@product_property, v.properties); the view
+ * product_property_effective reads them from there.
+ */
+
+/* ---- inside the room ---- */
+
+/* A product that a lifecycle call moves, or that its rules look at. */
+typedef struct CrmProduct
+{
+	int64		id;
+	char	   *number;
+	char	   *structure;		/* product, family, bundle */
+	char	   *state;
+	int64		parent_id;		/* 0 = none */
+	bool		is_below;		/* the product asked for, or one of its family */
+	bool		has_units;
+} CrmProduct;
+
+typedef struct CrmProducts
+{
+	CrmProduct *items;			/* ascending by id, locked */
+	int			n;
+} CrmProducts;
+
+/* hierarchy.c */
+extern CrmProducts catalog_lock_products(CrmOrganization *org, int64 id);
+extern CrmProduct *catalog_product(const CrmProducts *all, int64 id);
+extern int64 *catalog_select(const CrmProducts *all, const char *structure,
+							 const char *state, int *n);
+
+/* version.c */
+extern void catalog_open_versions(CrmOrganization *org, const int64 *ids, int n);
+extern void catalog_close_versions(CrmOrganization *org, const int64 *ids, int n,
+								   const char *outcome);
+extern void catalog_restore_versions(CrmOrganization *org, const int64 *ids, int n);
+
+/* product.c, bundle.c, property.c, price_list.c, discount.c, unit.c, verify.c */
+extern const CrmEntity catalog_product_entity;
+extern char *catalog_product_columns(CrmOrganization *org, const char *format);
+extern void catalog_check_members(CrmOrganization *org, const int64 *bundle_ids, int n);
+extern void catalog_complete_member(CrmRow *row, CrmTicket *ticket);
+extern void catalog_before_delete_member(CrmRow *row);
+extern void catalog_complete_property(CrmRow *row, CrmTicket *ticket);
+extern void catalog_before_delete_property(CrmRow *row);
+extern void catalog_complete_price_list(CrmRow *row, CrmTicket *ticket);
+extern void catalog_complete_price(CrmRow *row, CrmTicket *ticket);
+extern void catalog_complete_band(CrmRow *row, CrmTicket *ticket);
+extern int	catalog_limit(CrmOrganization *org, const char *setting, int otherwise);
+extern void catalog_add_checks(void);
+
 #endif							/* CRM_CATALOG_H */

@@ -1,10 +1,17 @@
 -- catalog: states of products and price lists, option values, the base currency and the first unit.
 
+INSERT INTO status_reason (entity, state, status_reason, label, is_default, is_read_only, dynamics_state, dynamics_status_reason) VALUES
+    ('product', 'draft', 'draft', 'Draft', true, false, 2, 0),
+    ('product', 'active', 'active', 'Active', true, true, 0, 1),
+    ('product', 'under_revision', 'under_revision', 'Under Revision', true, false, 3, 3),
+    ('product', 'retired', 'retired', 'Retired', true, true, 1, 2);
+
+-- What changes every day, or is only told, needs no revision: the version on sale has it at once.
+INSERT INTO editable_when_closed (entity, column_name)
+SELECT 'product', column_name
+  FROM unnest('{tax_category,current_cost,standard_cost,quantity_on_hand,price_list_id,description,website,vendor_name,vendor_part_number,stock_weight,stock_volume,valid_from_date,valid_to_date}'::text[]) AS column_name;
+
 INSERT INTO status_reason (entity, state, status_reason, label, is_default, dynamics_state, dynamics_status_reason) VALUES
-    ('product', 'draft', 'draft', 'Draft', true, 2, 0),
-    ('product', 'active', 'active', 'Active', true, 0, 1),
-    ('product', 'under_revision', 'under_revision', 'Under Revision', true, 3, 3),
-    ('product', 'retired', 'retired', 'Retired', true, 1, 2),
     ('price_list', 'active', 'active', 'Active', true, 0, 100001),
     ('price_list', 'inactive', 'inactive', 'Inactive', true, 1, 100002),
     ('discount_list', 'active', 'active', 'Active', true, 0, 100001),
@@ -16,7 +23,13 @@ INSERT INTO status_reason (entity, state, status_reason, label, is_default, dyna
 
 INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
     ('product', NULL, 'draft', 'insert'),
-    ('product', 'draft', 'active', 'publish_product');
+    ('product', 'draft', 'active', 'publish_product'),
+    ('product', 'under_revision', 'active', 'publish_product'),
+    ('product', 'under_revision', 'active', 'revert_product'),
+    ('product', 'active', 'under_revision', 'revise_product'),
+    ('product', 'active', 'retired', 'retire_product'),
+    ('product', 'under_revision', 'retired', 'retire_product'),
+    ('product', 'retired', 'active', 'publish_product');
 
 INSERT INTO state_transition (entity, from_state, to_state, made_by)
 SELECT entity, from_state, to_state, made_by
@@ -65,4 +78,9 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'discount_list_item'),
     ('admin', 'table', 'price_list_item'),
     ('admin', 'function', 'publish_product'),
+    ('admin', 'function', 'revise_product'),
+    ('admin', 'function', 'revert_product'),
+    ('admin', 'function', 'retire_product'),
+    ('admin', 'function', 'clone_product'),
+    ('read', 'function', 'convert_quantity'),
     ('admin', 'function', 'set_base_currency');

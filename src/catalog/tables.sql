@@ -201,7 +201,9 @@ CREATE TABLE discount_list_item (
     CONSTRAINT discount_list_item_quantity_check CHECK (low_quantity >= 0 AND low_quantity < 'NaN' AND low_quantity <= high_quantity AND high_quantity < 'NaN'),
     CONSTRAINT discount_list_item_percentage_check CHECK (percentage BETWEEN 0 AND 100),
     CONSTRAINT discount_list_item_amount_check CHECK (amount >= 0 AND amount < 'NaN'),
-    CONSTRAINT discount_list_item_discount_check CHECK (num_nonnulls(percentage, amount) = 1)
+    CONSTRAINT discount_list_item_discount_check CHECK (num_nonnulls(percentage, amount) = 1),
+    CONSTRAINT discount_list_item_overlap_excl EXCLUDE USING gist (
+        int8range(discount_list_id, discount_list_id, '[]') WITH &&, numrange(low_quantity, high_quantity, '[]') WITH &&)
 );
 CREATE INDEX discount_list_item_band_idx ON discount_list_item (discount_list_id, low_quantity);
 

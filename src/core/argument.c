@@ -10,14 +10,12 @@
 
 #include "core/core.h"
 
-static void refuse_null(const char *name);
-
 /* core_id_argument returns a key that must be given. */
 int64
 core_id_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	if (PG_ARGISNULL(n))
-		refuse_null(name);
+		core_refuse_null(name);
 	return PG_GETARG_INT64(n);
 }
 
@@ -37,7 +35,7 @@ char *
 core_text_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	if (PG_ARGISNULL(n))
-		refuse_null(name);
+		core_refuse_null(name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
@@ -70,7 +68,7 @@ core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name, int *count)
 	int64	   *ids;
 
 	if (PG_ARGISNULL(n) || array_contains_nulls(PG_GETARG_ARRAYTYPE_P(n)))
-		refuse_null(name);
+		core_refuse_null(name);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(n), INT8OID, sizeof(int64),
 					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, count);
 	ids = palloc(sizeof(int64) * Max(*count, 1));
@@ -135,8 +133,9 @@ core_refuse_unknown(const char *entity, int64 id)
 			 err_generic_string(PG_DIAG_TABLE_NAME, entity)));
 }
 
-static void
-refuse_null(const char *name)
+/* core_refuse_null refuses a NULL that the call cannot do with. */
+void
+core_refuse_null(const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

@@ -193,6 +193,7 @@ extern CrmOrganization *core_begin(void);
 extern Datum core_end_text(const char *text);
 extern Datum core_end_id(int64 id);
 extern Datum core_end_rows(FunctionCallInfo fcinfo);
+extern void core_refuse_null(const char *name) pg_attribute_noreturn();
 extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noreturn();
 
 /* ---- the clock (clock.c) ---- */

@@ -26,6 +26,7 @@ static void settle_reason(CrmRow *row, const CrmEntity *entity, const char *stat
 static bool is_birth_reason(CrmRow *row, const CrmEntity *entity, const char *reason);
 static void check_read_only(CrmRow *row, const CrmEntity *entity);
 static void check_computed(CrmRow *row, const CrmEntity *entity);
+static void check_fixed(CrmRow *row, const CrmEntity *entity);
 static void check_stamps(CrmRow *row, const CrmEntity *entity);
 static void refuse_computed(CrmRow *row, const CrmEntity *entity, const char *column,
 							const char *why);
@@ -127,6 +128,7 @@ guard_update(CrmRow *row, const CrmEntity *entity)
 		check_read_only(row, entity);
 		check_computed(row, entity);
 	}
+	check_fixed(row, entity);
 	check_stamps(row, entity);
 	stamp_update(row);
 	if (entity->complete)
@@ -322,6 +324,18 @@ check_computed(CrmRow *row, const CrmEntity *entity)
 		if (row_changed(row, entity->computed[i]))
 			refuse_computed(row, entity, entity->computed[i],
 							"The database computes it, or a lifecycle call writes it.");
+	}
+}
+
+/* check_fixed keeps what a record is made with for good. */
+static void
+check_fixed(CrmRow *row, const CrmEntity *entity)
+{
+	for (int i = 0; entity->fixed && entity->fixed[i]; i++)
+	{
+		if (row_changed(row, entity->fixed[i]))
+			refuse_computed(row, entity, entity->fixed[i],
+							"It stays as it was when the record was made.");
 	}
 }
 

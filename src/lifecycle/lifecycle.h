@@ -18,6 +18,7 @@ typedef struct CrmEntity
 	const char *label;			/* as messages call it */
 	const char *title;			/* column that people know the record by, or NULL */
 	const char *const *computed;	/* columns that only we write; ends with NULL */
+	const char *const *fixed;	/* columns that stay as they were inserted; ends with NULL */
 	bool		made_by_calls;	/* rows come from lifecycle calls alone */
 	void		(*complete) (CrmRow *row, struct CrmTicket *ticket);
 	void		(*before_delete) (CrmRow *row);

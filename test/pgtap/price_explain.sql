@@ -171,7 +171,9 @@ DELETE FROM quote_product WHERE product_id = id('Lamp') AND quote_id % 3 > 0;
 SELECT count(s.state) FROM quote AS q, LATERAL sales_crm.activate_quote(quote_id => q.quote_id) AS s WHERE q.state = 'draft' AND q.pricing_error = 'none' AND q.quote_id % 2 = 0 \gset
 SELECT count(o.sales_order_id) FROM (SELECT quote_id FROM quote WHERE state = 'active' AND opportunity_id IS NULL ORDER BY quote_id LIMIT 12) AS q, LATERAL sales_crm.accept_quote(quote_id => q.quote_id) AS o \gset
 SELECT count(i.invoice_id) FROM sales_order AS o, LATERAL sales_crm.create_invoice_from_order(sales_order_id => o.sales_order_id) AS i WHERE o.quote_id % 3 = 0 \gset
+SELECT state FROM sales_crm.revise_product(product_id => id('Shelf')) \gset
 UPDATE product SET list_price = 250 WHERE product_id = id('Shelf');
+SELECT state FROM sales_crm.publish_product(product_id => id('Shelf')) \gset
 UPDATE price_list_item SET percentage = 20 WHERE product_id = id('Bench');
 CREATE FUNCTION tap.wrong_lines(kind text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN

@@ -139,10 +139,12 @@ UPDATE quote_product SET product_id = id('Box'), unit_id = id('dozen') WHERE quo
 SELECT is((l.price_per_unit, l.pricing_error)::text, '(0.00000,product_not_in_price_list)', 'nor one that is not there in that unit') FROM quote_product AS l WHERE quote_id = id('e');
 UPDATE quote_product SET product_id = id('Chair'), unit_id = NULL WHERE quote_id = id('e');
 SELECT is((l.price_per_unit, l.pricing_error, q.pricing_error, q.total_amount)::text, '(100.00000,none,none,100.0000)', 'a price mends line and header') FROM quote_product AS l JOIN quote AS q USING (quote_id) WHERE quote_id = id('e');
+UPDATE account SET price_list_id = NULL;
 UPDATE price_list SET state = 'inactive' WHERE price_list_id = id('tap USD');
 UPDATE quote_product SET quantity = 1 WHERE quote_id = id('e');
 SELECT is((l.price_per_unit, l.pricing_error)::text, '(0.00000,inactive_price_level)', 'an inactive price list gives no price') FROM quote_product AS l WHERE quote_id = id('e');
 UPDATE price_list SET state = 'active' WHERE price_list_id = id('tap USD');
+UPDATE account SET price_list_id = id('tap USD');
 UPDATE quote_product SET quantity = 1 WHERE quote_id = id('e');
 UPDATE price_list_item SET amount = NULL WHERE product_id = id('Table');
 INSERT INTO quote_product (quote_id, product_id) VALUES (id('e'), id('Table'));
@@ -223,7 +225,7 @@ SELECT refused('UPDATE quote SET effective_from = effective_to + 1 WHERE quote_i
 SELECT refused('INSERT INTO quote (account_id, payment_terms) VALUES (id(''Contoso''), ''never'')', '23514', 'an unknown option');
 SELECT refused('UPDATE quote SET quote_id = -5 WHERE quote_id = id(''q'')', '428C9', 'a key changed');
 SELECT throws_ok('DELETE FROM account WHERE account_id = id(''Contoso'')', '23503', NULL, 'a customer with documents is not deleted');
-SELECT throws_ok('DELETE FROM product WHERE product_id = id(''Chair'')', '23503', NULL, 'nor a product on lines');
+SELECT throws_ok('DELETE FROM product WHERE product_id = id(''Chair'')', 'SC002', NULL, 'nor a product on sale');
 SELECT throws_ok('DELETE FROM price_list WHERE price_list_id = id(''tap USD'')', '23503', NULL, 'nor a price list in use');
 
 -- Sets: many headers' lines in one statement, each way of writing.
