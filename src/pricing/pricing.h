@@ -158,6 +158,7 @@ typedef struct CrmLineContext
 	CrmTaxCase	tax_case;		/* of a document whose tax is not typed; the category of any */
 	CrmTaxRate *rates;			/* of this line */
 	int			n_rates;
+	bool		has_kept_rates; /* they are those that the line stored */
 	bool		has_known_totals;	/* header was written with these totals: */
 	Datum		amount;
 	Datum		discount;

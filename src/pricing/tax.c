@@ -52,6 +52,7 @@ static bool applies(const TaxRule *rule, const CrmTaxCase *to);
 static bool has_rate(const CrmLineContext *context, int64 tax_rate_id);
 static JsonbValue *detail(CrmRow *row, JsonbValue *of, const char *key, enum jbvType type);
 static void refuse_details(CrmRow *row) pg_attribute_noreturn();
+static bool takes_cents(CrmRow *row, const CrmLineContext *context);
 static Datum add_cents(const CrmLineContext *context, Datum given, Datum tax);
 static Datum write_rates(const CrmLineContext *context);
 static Datum share(Datum amount, Datum part, Datum whole, int decimals);
@@ -311,6 +312,7 @@ pricing_keep_rates(CrmRow *row, CrmLineContext *context)
 		context->tax_method = TAX_TYPED;
 		return;
 	}
+	context->has_kept_rates = true;
 	details = DatumGetJsonbP(row_datum_as(row, "tax_details", JSONBOID));
 	if (!JB_ROOT_IS_ARRAY(details) || JB_ROOT_IS_SCALAR(details))
 		refuse_details(row);
@@ -320,11 +322,14 @@ pricing_keep_rates(CrmRow *row, CrmLineContext *context)
 	{
 		JsonbValue *of = getIthJsonbValueFromContainer(&details->root, i);
 		JsonbValue *name = detail(row, of, "name", jbvString);
+		Datum		percentage = NumericGetDatum(detail(row, of, "percentage", jbvNumeric)->val.numeric);
 
+		if (money_compare(percentage, money_zero()) < 0 || money_compare(percentage, hundred()) > 0)
+			refuse_details(row);
 		context->rates[i].tax_rate_id =
 			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(detail(row, of, "tax_rate_id", jbvNumeric)->val.numeric)));
 		context->rates[i].name = pnstrdup(name->val.string.val, name->val.string.len);
-		context->rates[i].percentage = NumericGetDatum(detail(row, of, "percentage", jbvNumeric)->val.numeric);
+		context->rates[i].percentage = percentage;
 	}
 }
 
@@ -380,7 +385,7 @@ pricing_add_tax(CrmRow *row, const CrmLineContext *context, Datum amount)
 		tax = money_add(tax, context->rates[i].amount);
 	}
 	tax = money_round(tax, 4);
-	if (context->is_copy && !context->by_document)
+	if (takes_cents(row, context))
 		tax = add_cents(context, money_round(row_datum(row, "tax_amount"), decimals), tax);
 	row_set(row, "tax_amount", tax);
 	row_set_as(row, "tax_details", JSONBOID, write_rates(context));
@@ -388,9 +393,26 @@ pricing_add_tax(CrmRow *row, const CrmLineContext *context, Datum amount)
 }
 
 /*
- * add_cents lets the taxes of a copied line come to what the call gives it,
- * when only cents are between: so the parts of a line come to the whole. The
- * largest tax takes them.
+ * takes_cents tells whether the tax that stands in the line decides about
+ * cents: that of a copy, where the call wrote it, and that of a line whose
+ * rates and amounts stay.
+ */
+static bool
+takes_cents(CrmRow *row, const CrmLineContext *context)
+{
+	if (context->by_document || context->is_copy)
+		return context->is_copy && !context->by_document;
+	if (!ROW_IS_UPDATE(row) || !context->has_kept_rates || row_changed(row, "quantity") ||
+		row_changed(row, "base_amount") || row_changed(row, "manual_discount_amount"))
+		return false;
+	row_keep_old(row, "tax_amount");
+	return true;
+}
+
+/*
+ * add_cents lets the taxes of such a line come to what is given, when only
+ * cents are between: so the parts of a line come to the whole. The largest tax
+ * takes them.
  */
 static Datum
 add_cents(const CrmLineContext *context, Datum given, Datum tax)

@@ -1,7 +1,7 @@
 -- Which rates a line bears: by category, region, date; when they are taken anew, and what keeps them: copies, locked and closed documents.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(88);
+SELECT plan(91);
 
 WITH made AS (INSERT INTO tax_rate (name, percentage, effective_from, effective_to) VALUES
 	('VAT 16 %', 16, NULL, '2010-06-30'), ('VAT 18 %', 18, '2010-07-01', '2012-08-31'), ('VAT 21 %', 21, '2012-09-01', NULL), ('VAT 10 %', 10, NULL, NULL), ('VAT 0 %', 0, NULL, NULL),
@@ -141,6 +141,10 @@ SELECT remember('p1', invoice_id) FROM sales_crm.create_invoice_from_order(sales
 UPDATE invoice_product SET quantity = 1 WHERE invoice_id = id('p1');
 SELECT remember('p2', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('po')) \gset
 SELECT is(rates('invoice', id('p1')) || ', ' || rates('invoice', id('p2')), 'GST 0.01 + PST 0.01, GST 0.01 + PST 0.02', 'its parts come to the whole');
+UPDATE invoice_product SET description = 'fine', tax_amount = 9 WHERE invoice_id = id('p2');
+SELECT is(rates('invoice', id('p2')) || ' | ' || totals('invoice', id('p2')), 'GST 0.01 + PST 0.02 | 0.3 0.03 0.33', 'and keep them when only words change');
+SELECT is((SELECT string_agg(result::text, ' ' ORDER BY step) FROM sales_crm.explain_price(entity => 'invoice', line_id => (SELECT invoice_product_id FROM invoice_product WHERE invoice_id = id('p2'))) WHERE rule = 'tax rate' OR rule = 'amount of the line'),
+	'0.01 0.02 0.33', 'and when they are explained');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() lets them');
 
 -- The same with prices that include taxes, rounded on the document, and a revision.
@@ -193,7 +197,7 @@ INSERT INTO quote_product (quote_id, line_number, product_description, price_per
 SELECT is((SELECT string_agg(tax_amount || coalesce(tax_details ->> 0, ' typed'), ', ' ORDER BY line_number) FROM quote_product WHERE quote_id = id('w') AND line_number >= 90),
 	'3.5000{"name": "Old tax", "amount": 3.5, "percentage": 3.5, "tax_rate_id": 999}, 4.0000 typed, ' || format('50.0000{"name": "VAT 21 %%", "amount": 50, "percentage": 50, "tax_rate_id": %s}', id('VAT 21 %')), 'imported lines');
 SELECT refused('INSERT INTO quote_product (quote_id, product_description, price_per_unit, tax_details) VALUES (id(''w''), ''x'', 1, ''' || bad || ''')', '23514', 'tax_details that is none: ' || bad)
-FROM unnest(ARRAY['{}', '3', '[1]', '[{"name": "x"}]', '[{"name": "x", "tax_rate_id": 1, "percentage": "1"}]']) AS bad;
+FROM unnest(ARRAY['{}', '3', '[1]', '[{"name": "x"}]', '[{"name": "x", "tax_rate_id": 1, "percentage": "1"}]', '[{"name": "x", "tax_rate_id": 1, "percentage": -100}]']) AS bad;
 SET LOCAL sales_crm.import_mode = off;
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
 SELECT * FROM finish();
