@@ -28,7 +28,7 @@ static void take_text(CrmRow *row, const char *column, char *text);
 static DateADT date_of(const CrmRow *row, const char *column);
 static void fill_validity(CrmRow *row);
 static void fill_due_date(CrmRow *row);
-static int	days_of_terms(const char *terms);
+static void fill_early_payment(CrmRow *row, const CrmTerms *terms);
 static void check_order_of_dates(CrmRow *row, const char *first, const char *second,
 								 const char *constraint);
 static void delete_drafts(CrmOrganization *org, int64 opportunity_id);
@@ -40,7 +40,8 @@ static const char *const order_computed[] = {
 	PRICING_COMPUTED_TOTALS, "is_price_locked", "quote_id", "fulfilled_on", "submitted_on", NULL
 };
 static const char *const invoice_computed[] = {
-	PRICING_COMPUTED_TOTALS, "is_price_locked", "sales_order_id", "amount_paid", "balance_amount", NULL
+	PRICING_COMPUTED_TOTALS, "is_price_locked", "sales_order_id", "amount_paid", "balance_amount",
+	"early_payment_date", "early_payment_percentage", "early_payment_discount_amount", NULL
 };
 
 CrmDocument document_quote = {
@@ -71,7 +72,8 @@ CrmDocument document_invoice = {
 static const CrmEntity others[] = {
 	{.name = "quote_close", .key = "quote_close_id", .label = "quote closing", .made_by_calls = true},
 	{.name = "order_close", .key = "order_close_id", .label = "order closing", .made_by_calls = true},
-	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true}
+	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true},
+	{.name = "payment_term", .key = "payment_term_id", .label = "payment term", .title = "payment_terms"}
 };
 
 static CrmStatement read_addresses = {
@@ -146,7 +148,8 @@ complete_invoice(CrmRow *row, CrmTicket *ticket)
 	fill_due_date(row);
 	check_order_of_dates(row, "invoice_date", "due_date", "invoice_due_date_check");
 	row_set(row, "balance_amount",
-			money_subtract(row_datum(row, "total_amount"), row_datum(row, "amount_paid")));
+			money_subtract(money_subtract(row_datum(row, "total_amount"), row_datum(row, "amount_paid")),
+						   row_datum(row, "early_payment_discount_amount")));
 }
 
 static void
@@ -283,25 +286,35 @@ fill_validity(CrmRow *row)
 				   DateADTGetDatum(date_of(row, "effective_from") + atoi(days)));
 }
 
-/* fill_due_date dates a new invoice today and makes it due by its payment terms. */
+/* fill_due_date dates a new invoice today and makes it due by its payment terms, in 30 days by default. */
 static void
 fill_due_date(CrmRow *row)
 {
+	const CrmTerms *terms;
+
 	if (row_is_null(row, "invoice_date"))
 		row_set_as(row, "invoice_date", DATEOID, core_today(row->org));
-	if (ROW_IS_INSERT(row) && row_is_null(row, "due_date"))
+	if (!ROW_IS_INSERT(row))
+		return;
+	terms = document_terms(row->org, row_text(row, "payment_terms"));
+	if (row_is_null(row, "due_date"))
 		row_set_as(row, "due_date", DATEOID,
-				   DateADTGetDatum(date_of(row, "invoice_date") + days_of_terms(row_text(row, "payment_terms"))));
+				   DateADTGetDatum(date_of(row, "invoice_date") + (terms ? terms->net_days : 30)));
+	if (terms && terms->has_discount)
+		fill_early_payment(row, terms);
 }
 
-/* days_of_terms returns the days that payment terms such as net_45 give; 30 by default. */
-static int
-days_of_terms(const char *terms)
+/* fill_early_payment freezes what a new invoice saves when it is paid early; a credit note saves nothing. */
+static void
+fill_early_payment(CrmRow *row, const CrmTerms *terms)
 {
-	const char *net = terms ? strstr(terms, "net_") : NULL;
-	int			days = net ? atoi(net + 4) : 0;
+	char	   *type = row_text(row, "invoice_type");
 
-	return days > 0 ? days : 30;
+	if (!row_is_null(row, "early_payment_date") || (type && strcmp(type, "credit_note") == 0))
+		return;
+	row_set_as(row, "early_payment_date", DATEOID,
+			   DateADTGetDatum(date_of(row, "invoice_date") + terms->discount_days));
+	row_set(row, "early_payment_percentage", terms->percentage);
 }
 
 /* check_order_of_dates refuses a span that ends before it starts. */

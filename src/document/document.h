@@ -51,6 +51,20 @@ extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
 extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
 
+/* ---- terms.c ---- */
+
+/* What payment terms say; the code is the hash key and must be first. */
+typedef struct CrmTerms
+{
+	char		code[NAMEDATALEN];
+	int			net_days;
+	bool		has_discount;
+	Datum		percentage;
+	int			discount_days;
+} CrmTerms;
+
+extern const CrmTerms *document_terms(CrmOrganization *org, const char *code);
+
 /* ---- verify.c ---- */
 extern void document_add_checks(void);
 

@@ -90,11 +90,11 @@ CREATE FUNCTION pay_invoice(
     reference text DEFAULT NULL,
     OUT state text
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_pay_invoice';
-COMMENT ON FUNCTION pay_invoice(bigint, numeric, date, text) IS 'Takes a payment on an active or partly paid invoice and returns its state, paid. amount: in the invoice''s currency, default all that is open; a part makes it paid/partial, the rest paid/complete. payment_date: default today. Errors: 22004, P0002, SC001 canceled or fully paid, SC010 more than is open. Rule: D§3.7.';
+COMMENT ON FUNCTION pay_invoice(bigint, numeric, date, text) IS 'Takes a payment on an active or partly paid invoice and returns its state, paid. amount: in the invoice''s currency, default all that is open; a part makes it paid/partial, the rest paid/complete. payment_date: default today. Up to early_payment_date what is open less early_payment_percentage of the total settles the invoice, and is the default. Errors: 22004, P0002, SC001 canceled or fully paid, SC010 more than is open. Rule: D§3.7.';
 
 CREATE FUNCTION cancel_payment(payment_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_payment';
-COMMENT ON FUNCTION cancel_payment(bigint) IS 'Takes a payment back and returns the state of its invoice: paid (partial) while others remain, else active. Errors: 22004, P0002, SC001 canceled already.';
+COMMENT ON FUNCTION cancel_payment(bigint) IS 'Takes a payment back and returns the state of its invoice: paid (partial) while others remain, else active. What an early payment saved is open again. Errors: 22004, P0002, SC001 canceled already.';
 
 CREATE FUNCTION cancel_invoice(invoice_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_invoice';
@@ -107,3 +107,7 @@ COMMENT ON FUNCTION count_invoiced() IS 'Trigger, AFTER each statement on invoic
 CREATE FUNCTION recount_invoice() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_recount_invoice';
 COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice count for quantity_invoiced of their order lines.';
+
+CREATE FUNCTION offer_terms() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_offer_terms';
+COMMENT ON FUNCTION offer_terms() IS 'Trigger, AFTER each row of payment_term: keeps the option values of the payment_terms columns in step with it.';

@@ -18,10 +18,15 @@ typedef struct Invoice
 	Datum		total;
 	Datum		paid;
 	Datum		balance;
+	Datum		discount;		/* saved if this payment settles it; 0 = none */
+	int			decimals;
 } Invoice;
 
-static Invoice lock_invoice(CrmOrganization *org, int64 id);
-static Datum amount_to_pay(const Invoice *invoice, CrmValue wanted, int decimals);
+static Invoice lock_invoice(CrmOrganization *org, int64 id, CrmValue payment_date);
+static void take_payment(CrmOrganization *org, const Invoice *invoice, Datum amount,
+						 Datum discount, Datum payment_date, CrmValue reference);
+static void withdraw_discount(CrmOrganization *org, int64 payment_id);
+static Datum amount_to_pay(const Invoice *invoice, CrmValue wanted);
 static void refuse_amount(const Invoice *invoice, Datum amount);
 static void settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move);
 static void refuse_paid(const Invoice *invoice);
@@ -29,19 +34,21 @@ static void recount(CrmOrganization *org, int64 invoice_id);
 static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
 
 static CrmStatement lock_one = {
-	.sql = "SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals "
+	.sql = "SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals, "
+	"greatest(CASE WHEN v.invoice_type <> 'credit_note' AND $2 <= v.early_payment_date "
+	"THEN round(v.total_amount * v.early_payment_percentage / 100, c.decimals) END, 0) "
 	"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF v",
-	.argtypes = {INT8OID}
+	.argtypes = {INT8OID, DATEOID}
 };
 static CrmStatement insert_payment = {
-	.sql = "INSERT INTO @payment (payment_id, invoice_id, amount, payment_date, reference) "
-	"VALUES ($1, $2, $3, coalesce($4, $5), $6)",
-	.argtypes = {INT8OID, INT8OID, NUMERICOID, DATEOID, DATEOID, TEXTOID}
+	.sql = "INSERT INTO @payment (payment_id, invoice_id, amount, discount_amount, payment_date, reference) "
+	"VALUES ($1, $2, $3, $4, $5, $6)",
+	.argtypes = {INT8OID, INT8OID, NUMERICOID, NUMERICOID, DATEOID, TEXTOID}
 };
 static CrmStatement settle_invoice = {
-	.sql = "UPDATE @invoice SET state = $2, status_reason = $3, amount_paid = "
-	"(SELECT coalesce(sum(p.amount), 0) FROM @payment p WHERE p.invoice_id = $1 AND p.canceled_at IS NULL) "
-	"WHERE invoice_id = $1",
+	.sql = "UPDATE @invoice SET state = $2, status_reason = $3, (amount_paid, early_payment_discount_amount) = "
+	"(SELECT coalesce(sum(p.amount), 0), coalesce(sum(p.discount_amount), 0) FROM @payment p "
+	"WHERE p.invoice_id = $1 AND p.canceled_at IS NULL) WHERE invoice_id = $1",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID}
 };
 static CrmStatement find_payment = {
@@ -53,7 +60,12 @@ static CrmStatement cancel_one = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement count_payments = {
-	.sql = "SELECT count(*), coalesce(sum(amount), 0) FROM @payment WHERE invoice_id = $1 AND canceled_at IS NULL",
+	.sql = "SELECT count(*), max(payment_id) FILTER (WHERE discount_amount <> 0) "
+	"FROM @payment WHERE invoice_id = $1 AND canceled_at IS NULL",
+	.argtypes = {INT8OID}
+};
+static CrmStatement clear_discount = {
+	.sql = "UPDATE @payment SET discount_amount = 0 WHERE payment_id = $1",
 	.argtypes = {INT8OID}
 };
 static CrmStatement lines_of_order = {
@@ -97,35 +109,27 @@ PG_FUNCTION_INFO_V1(document_quote_opportunity);
 PG_FUNCTION_INFO_V1(document_order_opportunity);
 PG_FUNCTION_INFO_V1(document_invoice_opportunity);
 
-/* document_pay_invoice takes a payment: in part or of all that is open. */
+/* document_pay_invoice takes a payment: in part or of all that is open, less what paying early saves. */
 Datum
 document_pay_invoice(PG_FUNCTION_ARGS)
 {
 	int64		id = core_id_argument(fcinfo, 0, "invoice_id");
 	CrmOrganization *org = core_begin();
 	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "pay_invoice", .to = "paid"};
-	Invoice		invoice = lock_invoice(org, id);
-	int			decimals = core_result_int4(0, 6);
-	int64		payment_id = core_next_id(org, "payment", "payment_id");
-	CrmTicket	ticket = {
-		.kind = TICKET_BIRTH, .table = "payment", .ids = &payment_id, .n = 1, .made_by = "pay_invoice"
-	};
+	Datum		payment_date = PG_ARGISNULL(2) ? core_today(org) : PG_GETARG_DATUM(2);
+	Invoice		invoice = lock_invoice(org, id, CRM_DATUM(payment_date));
+	Datum		least = money_subtract(invoice.balance, invoice.discount);
 	Datum		amount;
 
 	lifecycle_require(org, &move, id, invoice.state);
 	if (strcmp(invoice.state, "paid") == 0 && money_is_zero(invoice.balance))
 		refuse_paid(&invoice);
-	amount = amount_to_pay(&invoice, core_value_argument(fcinfo, 1), decimals);
+	amount = amount_to_pay(&invoice, core_value_argument(fcinfo, 1));
+	if (money_compare(amount, least) != 0)
+		invoice.discount = money_zero();
 	if (!money_is_zero(amount))
-	{
-		CrmValue	args[] = {
-			CRM_INT8(payment_id), CRM_INT8(id), CRM_DATUM(amount), core_value_argument(fcinfo, 2),
-			CRM_DATUM(core_today(org)), core_value_argument(fcinfo, 3)
-		};
-
-		lifecycle_run(org, &ticket, &insert_payment, args);
-	}
-	move.reason = money_compare(amount, invoice.balance) == 0 ? "complete" : "partial";
+		take_payment(org, &invoice, amount, invoice.discount, payment_date, core_value_argument(fcinfo, 3));
+	move.reason = money_compare(money_add(amount, invoice.discount), invoice.balance) == 0 ? "complete" : "partial";
 	settle(org, &invoice, &move);
 	return core_end_text("paid");
 }
@@ -140,10 +144,11 @@ document_cancel_payment(PG_FUNCTION_ARGS)
 	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "cancel_payment"};
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "payment", .ids = &id, .n = 1};
 	Invoice		invoice;
+	bool		is_paid;
 
 	if (core_run(org, &find_payment, args) == 0)
 		core_refuse_unknown("payment", id);
-	invoice = lock_invoice(org, core_result_int8(0, 1));
+	invoice = lock_invoice(org, core_result_int8(0, 1), CRM_NULL);
 	if (lifecycle_run(org, &ticket, &cancel_one, args) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
@@ -153,10 +158,40 @@ document_cancel_payment(PG_FUNCTION_ARGS)
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	args[0] = CRM_INT8(invoice.id);
 	core_run(org, &count_payments, args);
-	move.to = core_result_int8(0, 1) > 0 ? "paid" : "active";
-	move.reason = core_result_int8(0, 1) > 0 ? "partial" : NULL;
+	is_paid = core_result_int8(0, 1) > 0;
+	withdraw_discount(org, core_result_int8(0, 2));
+	move.to = is_paid ? "paid" : "active";
+	move.reason = is_paid ? "partial" : NULL;
 	settle(org, &invoice, &move);
 	return core_end_text(move.to);
+}
+
+/* take_payment writes the row of a payment. */
+static void
+take_payment(CrmOrganization *org, const Invoice *invoice, Datum amount,
+			 Datum discount, Datum payment_date, CrmValue reference)
+{
+	int64		id = core_next_id(org, "payment", "payment_id");
+	CrmTicket	ticket = {
+		.kind = TICKET_BIRTH, .table = "payment", .ids = &id, .n = 1, .made_by = "pay_invoice"
+	};
+	CrmValue	args[] = {
+		CRM_INT8(id), CRM_INT8(invoice->id), CRM_DATUM(amount), CRM_DATUM(discount),
+		CRM_DATUM(payment_date), reference
+	};
+
+	lifecycle_run(org, &ticket, &insert_payment, args);
+}
+
+/* withdraw_discount takes back what a payment (0 = none) saved: its invoice is open again. */
+static void
+withdraw_discount(CrmOrganization *org, int64 payment_id)
+{
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "payment", .ids = &payment_id, .n = 1};
+	CrmValue	args[] = {CRM_INT8(payment_id)};
+
+	if (payment_id != 0)
+		lifecycle_run(org, &ticket, &clear_discount, args);
 }
 
 /*
@@ -174,7 +209,7 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id)};
 	CrmMove		back = {.entity = &document_order.entity, .made_by = "cancel_invoice", .to = "fulfilled"};
-	Invoice		invoice = lock_invoice(org, id);
+	Invoice		invoice = lock_invoice(org, id, CRM_NULL);
 
 	lifecycle_require(org, &move, id, invoice.state);
 	core_run(org, &count_payments, args);
@@ -254,10 +289,11 @@ from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion)
 	return core_end_id(document_convert(org, conversion, id, 0, NULL, 0));
 }
 
+/* lock_invoice locks and reads an invoice; what it saves when settled on a day, not when all but that is paid. */
 static Invoice
-lock_invoice(CrmOrganization *org, int64 id)
+lock_invoice(CrmOrganization *org, int64 id, CrmValue payment_date)
 {
-	CrmValue	args[] = {CRM_INT8(id)};
+	CrmValue	args[] = {CRM_INT8(id), payment_date};
 	Invoice		invoice = {.id = id};
 
 	if (core_run(org, &lock_one, args) == 0)
@@ -267,20 +303,24 @@ lock_invoice(CrmOrganization *org, int64 id)
 	invoice.total = core_result_number(0, 3);
 	invoice.paid = core_result_number(0, 4);
 	invoice.balance = core_result_number(0, 5);
+	invoice.decimals = core_result_int4(0, 6);
+	invoice.discount = core_result_number(0, 7);
+	if (money_compare(invoice.balance, invoice.discount) <= 0)
+		invoice.discount = money_zero();
 	return invoice;
 }
 
 /* amount_to_pay returns what is paid now: on the side of the balance, and no more than it. */
 static Datum
-amount_to_pay(const Invoice *invoice, CrmValue wanted, int decimals)
+amount_to_pay(const Invoice *invoice, CrmValue wanted)
 {
 	Datum		amount;
 	int			side = money_compare(invoice->balance, money_zero());
 	int			sign;
 
 	if (wanted.isnull)
-		return invoice->balance;
-	amount = money_round(wanted.value, decimals);
+		return money_subtract(invoice->balance, invoice->discount);
+	amount = money_round(wanted.value, invoice->decimals);
 	sign = money_compare(amount, money_zero());
 	if (sign == 0 || sign != side || money_compare(amount, invoice->balance) == side)
 		refuse_amount(invoice, amount);

@@ -82,6 +82,13 @@ SELECT used.entity, used.column_name, choice.value, choice.label, choice.dynamic
        ) AS used
   JOIN option_value AS choice ON choice.entity = used.of_entity AND choice.column_name = used.of_column;
 
+INSERT INTO payment_term (payment_terms, label, net_days, discount_percentage, discount_days)
+SELECT term.payment_terms, choice.label, term.net_days, term.discount_percentage, term.discount_days
+  FROM (VALUES ('net_30', 30, NULL, NULL), ('2_percent_10_net_30', 30, 2, 10), ('net_45', 45, NULL, NULL), ('net_60', 60, NULL, NULL)
+       ) AS term (payment_terms, net_days, discount_percentage, discount_days)
+  JOIN option_value AS choice ON choice.entity = 'account' AND choice.column_name = 'payment_terms' AND choice.value = term.payment_terms
+ ORDER BY choice.dynamics_code;
+
 -- What a conversion copies: the columns of one name in both tables, except what the call or the database sets itself.
 INSERT INTO column_map (source_entity, target_entity, source_column, target_column)
 SELECT conversion.source_entity, conversion.target_entity, source.attname, source.attname
@@ -114,6 +121,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'table', 'invoice'),
     ('sell', 'table', 'invoice_product'),
     ('sell', 'table', 'payment'),
+    ('admin', 'table', 'payment_term'),
     ('sell', 'function', 'create_quote_from_opportunity'),
     ('sell', 'function', 'create_order_from_opportunity'),
     ('sell', 'function', 'create_invoice_from_opportunity'),

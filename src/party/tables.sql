@@ -48,7 +48,7 @@ CREATE TABLE template_contact_preference (
 CREATE TABLE template_customer (
     price_list_id bigint,    -- Default price list of the customer.
     currency_code text,    -- Currency of the customer; its documents start with it, and the money columns here are in it.
-    payment_terms text,    -- Payment terms, from option_value: net_30, 2_percent_10_net_30, net_45, net_60.
+    payment_terms text,    -- Payment terms of new documents, a code of payment_term such as net_30.
     credit_limit numeric(19,4),    -- Highest sum of unpaid invoices the customer may have; empty = no limit.
     credit_on_hold boolean NOT NULL DEFAULT false,    -- True: the customer gets no credit now.
     preferred_crm_user_id bigint,    -- User the customer prefers to deal with.
