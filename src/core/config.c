@@ -13,7 +13,6 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "core/core.h"
 
@@ -86,13 +85,7 @@ core_config_changed(PG_FUNCTION_ARGS)
 uint64
 core_config_rows(CrmOrganization *org, const char *table, CrmStatement *statement)
 {
-	uint64		processed;
-
-	statement->is_newest = true;
-	PushActiveSnapshot(GetLatestSnapshot());
-	processed = core_run_as_owner(org, statement, table, NULL);
-	PopActiveSnapshot();
-	return processed;
+	return core_run_newest_as_owner(org, statement, table, NULL);
 }
 
 /* config_entry finds or makes the entry of a configuration. */

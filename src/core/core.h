@@ -79,6 +79,8 @@ extern uint64 core_run_newest(CrmOrganization *org, CrmStatement *statement,
 							  const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
+extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
+									   const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);

@@ -120,6 +120,20 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 	return processed;
 }
 
+/* core_run_newest_as_owner reads as owner under the newest snapshot: all that counts, as it is now. */
+uint64
+core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
+						 const char *table, const CrmValue *args)
+{
+	uint64		processed;
+
+	statement->is_newest = true;
+	PushActiveSnapshot(GetLatestSnapshot());
+	processed = core_run_as_owner(org, statement, table, args);
+	PopActiveSnapshot();
+	return processed;
+}
+
 /* core_set_path sets the search_path until AtEOXact_GUC ends the level that is returned. */
 int
 core_set_path(const char *path)

@@ -51,6 +51,9 @@ extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
 extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
 
+/* ---- credit.c ---- */
+extern void document_require_credit(CrmOrganization *org, int64 order_id);
+
 /* ---- terms.c ---- */
 
 /* What payment terms say; the code is the hash key and must be first. */

@@ -49,7 +49,7 @@ COMMENT ON FUNCTION expire_quotes() IS 'Closes as canceled every draft and activ
 
 CREATE FUNCTION submit_order(sales_order_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_submit_order';
-COMMENT ON FUNCTION submit_order(bigint) IS 'Hands an active order to fulfilment: it becomes submitted and read-only; returns its state. Errors: 22004, P0002, SC001 not active, SC005 a line has no price. Rule: D§3.6.';
+COMMENT ON FUNCTION submit_order(bigint) IS 'Hands an active order to fulfilment: it becomes submitted and read-only; returns its state. Errors: 22004, P0002, SC001 not active, SC005 a line has no price, SC018 the customer is on credit hold or over his credit limit. Rule: D§3.6.';
 
 CREATE FUNCTION fulfill_order(
     sales_order_id bigint,
@@ -57,7 +57,7 @@ CREATE FUNCTION fulfill_order(
     create_invoice boolean DEFAULT true,
     OUT invoice_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_fulfill_order';
-COMMENT ON FUNCTION fulfill_order(bigint, text, boolean) IS 'Completes an active or submitted order (status_reason complete or partial) with a closing activity, and invoices what is not yet invoiced; returns the key of the invoice, NULL when there is nothing to invoice or create_invoice is false. The order ends fulfilled, or invoiced with the setting mark_order_invoiced. Errors: 22004, P0002, SC001 state, SC003 reason, SC005 a line has no price. Rule: D§3.6, the process description.';
+COMMENT ON FUNCTION fulfill_order(bigint, text, boolean) IS 'Completes an active or submitted order (status_reason complete or partial) with a closing activity, and invoices what is not yet invoiced; returns the key of the invoice, NULL when there is nothing to invoice or create_invoice is false. The order ends fulfilled, or invoiced with the setting mark_order_invoiced. Errors: 22004, P0002, SC001 state, SC003 reason, SC005 a line has no price, SC018 an order not submitted before whose customer is on credit hold or over his credit limit. Rule: D§3.6, the process description.';
 
 CREATE FUNCTION cancel_order(sales_order_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_order';

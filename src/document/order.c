@@ -100,6 +100,7 @@ document_submit_order(PG_FUNCTION_ARGS)
 
 	lifecycle_require(org, &move, id, order.state);
 	document_require_prices(org, &document_order, id);
+	document_require_credit(org, id);
 	{
 		CrmTicket	ticket = lifecycle_move_ticket(&move, &id, 1, order.state);
 		CrmValue	args[] = {
@@ -131,6 +132,8 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 	order = lock_order(org, id);
 	lifecycle_require(org, &move, id, order.state);
 	document_require_prices(org, &document_order, id);
+	if (strcmp(order.state, "active") == 0)
+		document_require_credit(org, id);
 	end_order(org, &order, &move, lifecycle_reason(org, &move), &fulfill);
 	if (wants_invoice)
 		invoice_id = invoice_rest(org, &order, "fulfill_order");

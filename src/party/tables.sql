@@ -49,8 +49,8 @@ CREATE TABLE template_customer (
     price_list_id bigint,    -- Default price list of the customer.
     currency_code text,    -- Currency of the customer; its documents start with it, and the money columns here are in it.
     payment_terms text,    -- Payment terms of new documents, a code of payment_term such as net_30.
-    credit_limit numeric(19,4),    -- Highest sum of unpaid invoices the customer may have; empty = no limit.
-    credit_on_hold boolean NOT NULL DEFAULT false,    -- True: the customer gets no credit now.
+    credit_limit numeric(19,4),    -- What the customer may owe at most in the account's currency, or the base currency: unpaid invoices and what is ordered but not invoiced; empty = no limit.
+    credit_on_hold boolean NOT NULL DEFAULT false,    -- True: the customer gets no credit now; his orders are neither submitted nor fulfilled.
     preferred_crm_user_id bigint,    -- User the customer prefers to deal with.
     preferred_appointment_day text,    -- Day of the week for appointments, from option_value.
     preferred_appointment_time text,    -- Time of the day for appointments, from option_value.
