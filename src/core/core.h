@@ -175,6 +175,7 @@ extern int	core_compare_ids(const void *a, const void *b);
 
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);
+extern bool core_is_gapless(CrmOrganization *org, const char *series);
 extern int64 core_next_id(CrmOrganization *org, const char *table,
 						  const char *key);
 

@@ -36,6 +36,8 @@ typedef struct KeySequence
 static HTAB *key_sequences = NULL;
 
 static void forget_key_sequence(Datum arg, Oid relid);
+static void settle_counter(CrmRow *row, const char *sequence);
+static void start_run(CrmRow *row);
 static void *load_series(CrmOrganization *org);
 static uint64 run_on_sequence(CrmRow *row, const char *format, const char *sequence);
 static Oid	series_sequence(CrmOrganization *org, const char *name);
@@ -77,28 +79,57 @@ core_next_number(CrmOrganization *org, const char *name)
 	return psprintf("%s%0*lld", series->prefix, series->width, (long long) number);
 }
 
+/* core_is_gapless tells whether a series leaves no gaps now. */
+bool
+core_is_gapless(CrmOrganization *org, const char *name)
+{
+	Series	   *series = hash_search(core_config(org, &series_config), name, HASH_FIND, NULL);
+
+	return series && series->is_gapless;
+}
+
 /*
- * core_settle_series is the BEFORE row trigger of a series that becomes
- * gapless or is so no longer: it counts on from the last number taken.
+ * core_settle_series is the BEFORE row trigger of a series that is new,
+ * becomes gapless or is so no longer: it counts on from the last number taken.
+ * A gapless series starts a run of numbers then, and with each new prefix.
  */
 Datum
 core_settle_series(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
 	CrmRow	   *row = core_row(trigdata);
-	char	   *name = row_text(row, "sequence_name");
 
-	if (!row_changed(row, "is_gapless") || row_is_null(row, "is_gapless") || row_is_null(row, "last_number") ||
-		!OidIsValid(series_sequence(row->org, name)))
-		return core_row_result(row);
+	if (row_changed(row, "is_gapless"))
+		settle_counter(row, row_text(row, "sequence_name"));
+	if (ROW_IS_INSERT(row) || row_changed(row, "is_gapless") || row_changed(row, "prefix"))
+		start_run(row);
+	return core_row_result(row);
+}
+
+/* settle_counter carries the last number over between a series' row and its sequence. */
+static void
+settle_counter(CrmRow *row, const char *sequence)
+{
+	if (row_is_null(row, "is_gapless") || row_is_null(row, "last_number") ||
+		!OidIsValid(series_sequence(row->org, sequence)))
+		return;
 	SPI_connect();
 	if (!row_bool(row, "is_gapless"))
-		run_on_sequence(row, "SELECT pg_catalog.setval(%s, $1) FROM %s WHERE last_value <= $1", name);
+		run_on_sequence(row, "SELECT pg_catalog.setval(%s, $1) FROM %s WHERE last_value <= $1", sequence);
 	else if (!row_changed(row, "last_number") &&
-			 run_on_sequence(row, "SELECT last_value, %s FROM %s WHERE is_called AND last_value > $1", name) > 0)
+			 run_on_sequence(row, "SELECT last_value, %s FROM %s WHERE is_called AND last_value > $1", sequence) > 0)
 		row_set_int8(row, "last_number", core_result_int8(0, 1));
 	SPI_finish();
-	return core_row_result(row);
+}
+
+/* start_run remembers the number from which on a gapless series has none missing. */
+static void
+start_run(CrmRow *row)
+{
+	if (row_is_null(row, "is_gapless") || row_is_null(row, "last_number") || !row_bool(row, "is_gapless"))
+		row_set_null(row, "gapless_from");
+	else
+		row_set_int8(row, "gapless_from", row_int8(row, "last_number") + 1);
 }
 
 /* run_on_sequence runs a statement on a series' sequence as the owner of both. */

@@ -33,6 +33,8 @@ CREATE TABLE number_series (
                                                   -- last_number without gaps, and transactions that number wait for one another until commit.
     sequence_name text,    -- Sequence of this schema that gives the numbers of a series with gaps.
     last_number bigint NOT NULL DEFAULT 999,    -- Last number given while the series is gapless; not used otherwise.
+    gapless_from bigint,    -- First number after the series became gapless or got its prefix: from here on every number is in use,
+                            -- canceled or in number_void. Set by the database; empty while the series has gaps.
     CONSTRAINT number_series_width_check CHECK (width BETWEEN 0 AND 20)
 );
 

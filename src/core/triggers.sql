@@ -4,4 +4,4 @@ CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OF series, prefix, width, is_gapless, sequence_name OR DELETE ON number_series FOR EACH STATEMENT EXECUTE FUNCTION config_changed();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON organization_setting FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON number_series FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
-CREATE OR REPLACE TRIGGER t10_settle_series BEFORE UPDATE OF is_gapless ON number_series FOR EACH ROW EXECUTE FUNCTION settle_series();
+CREATE OR REPLACE TRIGGER t10_settle_series BEFORE INSERT OR UPDATE OF is_gapless, prefix ON number_series FOR EACH ROW EXECUTE FUNCTION settle_series();

@@ -73,6 +73,7 @@ static const CrmEntity others[] = {
 	{.name = "quote_close", .key = "quote_close_id", .label = "quote closing", .made_by_calls = true},
 	{.name = "order_close", .key = "order_close_id", .label = "order closing", .made_by_calls = true},
 	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true},
+	{.name = "number_void", .key = "number_void_id", .label = "voided number", .made_by_calls = true},
 	{.name = "payment_term", .key = "payment_term_id", .label = "payment term", .title = "payment_terms"}
 };
 

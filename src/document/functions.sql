@@ -111,3 +111,7 @@ COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice who
 CREATE FUNCTION offer_terms() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_offer_terms';
 COMMENT ON FUNCTION offer_terms() IS 'Trigger, AFTER each row of payment_term: keeps the option values of the payment_terms columns in step with it.';
+
+CREATE FUNCTION void_numbers() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_void_numbers';
+COMMENT ON FUNCTION void_numbers() IS 'Trigger, AFTER DELETE of each statement on quote, sales_order and invoice with the old rows: records deleted numbers of gapless series in number_void. Rule: D§8.2.';

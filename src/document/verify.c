@@ -29,6 +29,16 @@ static CrmCheck checks[] = {
 	{"open_with_actuals", "opportunity", {
 			.sql = "SELECT opportunity_id, 'open, but has an actual value or date' FROM @opportunity "
 			"WHERE state = 'open' AND (actual_value IS NOT NULL OR actual_close_date IS NOT NULL)"}},
+	{"missing_number", "number_series", {
+			.sql = "WITH gapless AS MATERIALIZED (SELECT * FROM @number_series WHERE is_gapless), document AS ("
+			"SELECT 'quote' AS series, quote_number AS number FROM @quote UNION ALL SELECT 'order', order_number FROM @sales_order "
+			"UNION ALL SELECT 'invoice', invoice_number FROM @invoice UNION ALL SELECT series, number FROM @number_void), "
+			"taken AS (SELECT series, CASE WHEN digits ~ '^[0-9]{1,18}$' THEN digits::bigint END AS n FROM ("
+			"SELECT g.series, substr(d.number, length(g.prefix) + 1) AS digits FROM gapless g JOIN document d "
+			"ON d.series = g.series AND starts_with(d.number, g.prefix)) x) "
+			"SELECT g.number_series_id, 'number ' || r.wanted || ' of series ' || g.series || ' is neither in use nor void' "
+			"FROM gapless g, LATERAL generate_series(g.gapless_from, g.last_number) AS r(wanted) "
+			"WHERE NOT EXISTS (SELECT FROM taken t WHERE t.series = g.series AND t.n = r.wanted)"}},
 	{"two_open_revisions", "quote", {
 			.sql = "SELECT min(quote_id), quote_number || ' has ' || count(*) || ' open revisions' FROM @quote "
 			"WHERE state IN ('draft', 'active') GROUP BY quote_number HAVING count(*) > 1"}},

@@ -78,6 +78,8 @@ extern uint64 lifecycle_run(CrmOrganization *org, CrmTicket *ticket,
 							CrmStatement *statement, const CrmValue *args);
 extern uint64 lifecycle_run_with(CrmOrganization *org, CrmTicket **tickets, int n,
 								 CrmStatement *statement, const CrmValue *args);
+extern uint64 lifecycle_run_as_owner(CrmOrganization *org, CrmTicket *ticket,
+									 CrmStatement *statement, const CrmValue *args);
 extern CrmTicket *lifecycle_use_ticket(Oid relid, int64 id, CrmTicketKind kind);
 extern CrmTicket *lifecycle_record_ticket(Oid relid, int64 id);
 extern CrmTicket *lifecycle_find_ticket(Oid relid, CrmTicketKind kind);
