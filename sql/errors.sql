@@ -123,7 +123,9 @@ INSERT INTO quote (account_id, quote_number) SELECT 1, quote_number FROM quote W
 SELECT * FROM sales_crm.win_opportunity(opportunity_id => 1);
 :code
 INSERT INTO quote (account_id, effective_from, effective_to) VALUES (1, '2020-01-01', '2020-01-31') RETURNING quote_id AS old_quote_id \gset
+SET sales_crm.now = '2020-01-31';
 SELECT * FROM sales_crm.activate_quote(quote_id => :old_quote_id);
+RESET sales_crm.now;
 SELECT * FROM sales_crm.accept_quote(quote_id => :old_quote_id);
 :code
 SELECT * FROM sales_crm.create_order_from_quote(quote_id => :quote_id);

@@ -33,6 +33,11 @@ static char *build_header(CrmOrganization *org, const void *argument);
 static void copy_lines(CrmOrganization *org, const CrmConversion *conversion,
 					   int64 target_id, LineCopy *copy);
 static char *build_lines(CrmOrganization *org, const void *argument);
+/* A line of the offer itself, unless an alternative that is chosen stands in for it. */
+#define STAYS \
+	"l.line_kind IN ('standard', 'note') AND NOT EXISTS (SELECT FROM @quote_product r " \
+	"WHERE r.alternative_to_id = l.quote_product_id AND r.quote_product_id = ANY ($2))"
+
 static Datum numeric_array(Datum *elements, int n);
 
 static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID};
@@ -83,6 +88,8 @@ document_convert(CrmOrganization *org, const CrmConversion *conversion,
 	copy_header(org, conversion, source_id, target_id, argument, &copy);
 	if (copy.n > 0)
 		copy_lines(org, conversion, target_id, &copy);
+	if (copy.n > 0 && conversion == &document_revision)
+		document_link_alternatives(org, copy.source_ids, copy.target_ids, copy.n);
 	return target_id;
 }
 
@@ -143,8 +150,8 @@ build_read(CrmOrganization *org, const void *argument)
 	}
 	if (conversion->for_customer)
 	{
-		is_copied = "(l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2))";
-		is_whole = "(l.line_kind IN ('standard', 'note') OR NOT l.quote_product_id = ANY ($2))";
+		is_copied = "(" STAYS " OR l.quote_product_id = ANY ($2))";
+		is_whole = "(" STAYS " OR NOT (l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2)))";
 	}
 	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s, "
 					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none', " PRICING_TAX_COLUMNS " "

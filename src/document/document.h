@@ -51,6 +51,11 @@ extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
 extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
 
+/* ---- alternative.c ---- */
+extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);
+extern void document_link_alternatives(CrmOrganization *org, const int64 *source_ids,
+									   const int64 *target_ids, int n);
+
 /* ---- credit.c ---- */
 extern void document_require_credit(CrmOrganization *org, int64 order_id);
 

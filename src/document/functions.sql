@@ -12,7 +12,7 @@ COMMENT ON FUNCTION create_invoice_from_opportunity(bigint) IS 'Makes an active 
 
 CREATE FUNCTION activate_quote(quote_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_activate_quote';
-COMMENT ON FUNCTION activate_quote(bigint) IS 'Offers a draft quote: it becomes active and read-only, as the customer has it; returns its state. Errors: 22004, P0002, SC001 not a draft, SC005 a line has no price. Rule: D§3.5.';
+COMMENT ON FUNCTION activate_quote(bigint) IS 'Offers a draft quote: it becomes active and read-only, as the customer has it; returns its state. Errors: 22004, P0002, SC001 not a draft, SC005 a line has no price, SC013 validity over. Rule: D§3.5.';
 
 CREATE FUNCTION win_quote(quote_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_win_quote';
@@ -37,7 +37,7 @@ CREATE FUNCTION accept_quote(
     quote_product_ids bigint[] DEFAULT NULL,
     OUT sales_order_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_accept_quote';
-COMMENT ON FUNCTION accept_quote(bigint, boolean, boolean, bigint[]) IS 'The customer accepts an active quote: it is won, an order with locked prices is made, the other open quotes of the opportunity are closed as canceled, and an open opportunity is won with the order''s total. quote_product_ids: optional or alternative lines the customer takes. Returns the key of the order. Errors: 22004, P0002, SC001 not active, SC004 other open quotes while close_other_quotes is false, SC013 validity over. Rule: D§3.5, the process description.';
+COMMENT ON FUNCTION accept_quote(bigint, boolean, boolean, bigint[]) IS 'The customer accepts an active quote: it is won, an order with locked prices is made, the other open quotes of the opportunity are closed as canceled, and an open opportunity is won with the order''s total. quote_product_ids: optional or alternative lines the customer takes; an alternative with alternative_to_id takes that line''s place. Returns the key of the order. Errors: 22004, P0002, 22023 a line that cannot be chosen or two alternatives of one line, SC001 not active, SC004 other open quotes while close_other_quotes is false, SC013 validity over. Rule: D§3.5, the process description.';
 
 CREATE FUNCTION create_order_from_quote(quote_id bigint, OUT sales_order_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_order_quote';
@@ -115,3 +115,20 @@ COMMENT ON FUNCTION offer_terms() IS 'Trigger, AFTER each row of payment_term: k
 CREATE FUNCTION void_numbers() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_void_numbers';
 COMMENT ON FUNCTION void_numbers() IS 'Trigger, AFTER DELETE of each statement on quote, sales_order and invoice with the old rows: records deleted numbers of gapless series in number_void. Rule: D§8.2.';
+
+CREATE FUNCTION compare_quotes(
+    a bigint,
+    b bigint,
+    OUT part text,
+    OUT line_number integer,
+    OUT item text,
+    OUT column_name text,
+    OUT a_value text,
+    OUT b_value text,
+    OUT difference numeric
+) RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'document_compare_quotes';
+COMMENT ON FUNCTION compare_quotes(bigint, bigint) IS 'What differs between two quotes, such as two revisions: a row for each column of the header (part header) and of the lines (part line), with both values and, for numbers, b less a. Lines are matched by kind, product and unit or text of a write-in, then by their order; one that only one quote has is a row with column_name removed or added and its extended_amount. Keys, stamps, states and sums of sums are left out; equal quotes give no row. Errors: 22004, P0002.';
+
+CREATE FUNCTION check_alternative() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_check_alternative';
+COMMENT ON FUNCTION check_alternative() IS 'Trigger, AFTER each row of quote_product that stands in for another line or changes kind: only alternative lines do so, for standard lines of their own quote (23514).';

@@ -35,7 +35,6 @@ static void refuse_open_revision(const Quote *quotes, int n, const Quote *quote)
 static void settle_others(CrmOrganization *org, int64 opportunity_id, int64 quote_id,
 						  bool close_others, bool must_close);
 static void refuse_expired(const Quote *quote);
-static void check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);
 static void win_deal(CrmOrganization *org, const Quote *quote, const char *state, int64 order_id);
 
 #define QUOTE_COLUMNS \
@@ -79,10 +78,6 @@ static CrmStatement find_deal = {
 	.sql = "SELECT opportunity_id FROM @quote WHERE quote_id = $1",
 	.argtypes = {INT8OID}
 };
-static CrmStatement count_chosen = {
-	.sql = "SELECT count(*) FROM @quote_product WHERE quote_id = $1 AND quote_product_id = ANY ($2)",
-	.argtypes = {INT8OID, INT8ARRAYOID}
-};
 static CrmStatement order_total = {
 	.sql = "SELECT total_amount FROM @sales_order WHERE sales_order_id = $1",
 	.argtypes = {INT8OID}
@@ -103,11 +98,13 @@ document_activate_quote(PG_FUNCTION_ARGS)
 	int64		id = core_id_argument(fcinfo, 0, "quote_id");
 	CrmMove		move = {.entity = &document_quote.entity, .made_by = "activate_quote", .to = "active"};
 	CrmOrganization *org = core_begin();
-	char	   *from = lifecycle_lock(org, &document_quote.entity, id);
+	Quote	   *quote = lock_quote(org, id);
 
-	lifecycle_require(org, &move, id, from);
+	lifecycle_require(org, &move, id, quote->state);
+	if (quote->is_expired)
+		refuse_expired(quote);
 	document_require_prices(org, &document_quote, id);
-	lifecycle_move(org, &move, id, from);
+	lifecycle_move(org, &move, id, quote->state);
 	return core_end_text("active");
 }
 
@@ -206,7 +203,7 @@ document_accept_quote(PG_FUNCTION_ARGS)
 	lifecycle_require(org, &move, id, quote->state);
 	if (quote->is_expired)
 		refuse_expired(quote);
-	check_chosen(org, id, chosen, n_chosen);
+	document_check_chosen(org, id, chosen, n_chosen);
 	close_quote(org, quote, &move);
 	order_id = document_convert(org, &document_order_from_quote, id, 0, chosen, n_chosen);
 	if (deal != 0 && close_deal)
@@ -352,27 +349,9 @@ refuse_expired(const Quote *quote)
 			(errcode(ERRCODE_CRM_RECORD_EXPIRED),
 			 errmsg("the validity of the quote is over"),
 			 errdetail("Quote %s revision %d ended with its effective_to date.", quote->number, quote->revision),
-			 errhint("Use revise_quote(), and activate the new revision."),
+			 errhint("%s", strcmp(quote->state, "draft") == 0 ? "Set a later effective_to."
+					 : "Use revise_quote(), and activate the new revision."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "quote")));
-}
-
-/* check_chosen refuses lines that are not the quote's. */
-static void
-check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n)
-{
-	CrmValue	args[] = {CRM_INT8(quote_id), CRM_DATUM(core_int8_array(ids, n))};
-
-	if (n == 0)
-		return;
-	core_run(org, &count_chosen, args);
-	if (core_result_int8(0, 1) == n)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 errmsg("quote_product_ids names lines that are not of quote %lld", (long long) quote_id),
-			 errdetail("Of %d keys %lld are its lines.", n, (long long) core_result_int8(0, 1)),
-			 errhint("Give each optional or alternative line of this quote at most once."),
-			 err_generic_string(PG_DIAG_TABLE_NAME, "quote_product")));
 }
 
 /* refuse_open_revision refuses a second open revision of one number. */

@@ -102,7 +102,7 @@ SELECT conversion.source_entity, conversion.target_entity, source.attname, sourc
   JOIN pg_attribute AS target ON target.attrelid = to_regclass(conversion.target_entity) AND target.attname = source.attname AND NOT target.attisdropped
  WHERE source.attname NOT IN (
            'opportunity_id', 'quote_id', 'sales_order_id', 'invoice_id',
-           'opportunity_product_id', 'quote_product_id', 'sales_order_product_id', 'invoice_product_id',
+           'opportunity_product_id', 'quote_product_id', 'sales_order_product_id', 'invoice_product_id', 'alternative_to_id',
            'quote_number', 'order_number', 'invoice_number', 'revision_number',
            'state', 'status_reason', 'created_at', 'created_by', 'modified_at', 'modified_by', 'row_version',
            'exchange_rate', 'total_line_item_amount', 'total_line_item_discount_amount', 'total_discount_amount',
@@ -130,6 +130,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'function', 'close_quote'),
     ('sell', 'function', 'revise_quote'),
     ('sell', 'function', 'accept_quote'),
+    ('read', 'function', 'compare_quotes'),
     ('sell', 'function', 'create_order_from_quote'),
     ('sell', 'function', 'expire_quotes'),
     ('sell', 'function', 'submit_order'),

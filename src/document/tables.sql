@@ -159,6 +159,7 @@ CREATE TABLE quote_product (
     quote_id bigint NOT NULL REFERENCES quote ON DELETE CASCADE,    -- Quote the line belongs to.
     LIKE template_line INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     LIKE template_document_line INCLUDING COMMENTS INCLUDING DEFAULTS,
+    alternative_to_id bigint REFERENCES quote_product ON DELETE CASCADE,    -- Standard line of the quote that this alternative stands in for: choosing it leaves that line out of the order. It is deleted with that line.
     opportunity_product_id bigint REFERENCES opportunity_product,    -- Line of the opportunity this one was made from.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );

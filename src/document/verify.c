@@ -45,6 +45,10 @@ static CrmCheck checks[] = {
 	{"two_live_orders", "sales_order", {
 			.sql = "SELECT min(sales_order_id), 'quote ' || quote_id || ' has ' || count(*) || ' live orders' FROM @sales_order "
 			"WHERE quote_id IS NOT NULL AND state <> 'canceled' GROUP BY quote_id HAVING count(*) > 1"}},
+	{"alternative_line", "quote_product", {
+			.sql = "SELECT a.quote_product_id, a.line_kind || ' line for ' || s.line_kind || ' line ' || s.quote_product_id "
+			"FROM @quote_product a JOIN @quote_product s ON s.quote_product_id = a.alternative_to_id "
+			"WHERE a.line_kind <> 'alternative' OR s.line_kind <> 'standard' OR s.quote_id <> a.quote_id"}},
 	{"order_of_unwon_quote", "sales_order", {
 			.sql = "SELECT o.sales_order_id, 'its quote is ' || q.state FROM @sales_order o JOIN @quote q USING (quote_id) "
 			"WHERE q.state <> 'won'"}},

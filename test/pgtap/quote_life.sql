@@ -1,7 +1,7 @@
 -- The life of a quote: offered, closed, revised, accepted, expired, and made from an opportunity (D§3.4, D§3.5, D§11 T15).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(95);
+SELECT plan(96);
 
 -- A new quote.
 SELECT remember('q', new_document('quote', new_deal('deal'))) \gset
@@ -135,7 +135,11 @@ SELECT is((SELECT count(*) FROM sales_order_product WHERE sales_order_id = id('o
 SELECT remember(n, new_document('quote')) FROM unnest('{over,last day,no end}'::text[]) AS n \g /dev/null
 UPDATE quote SET effective_from = current_date - 40, effective_to = CASE quote_id WHEN id('over') THEN current_date - 1 WHEN id('last day') THEN current_date END
 WHERE quote_id IN (id('over'), id('last day'), id('no end'));
+SELECT refused('SELECT sales_crm.activate_quote(quote_id => id(''over''))', 'SC013', 'a draft whose validity is over is not offered');
+SELECT (current_date - 5)::text AS earlier \gset
+SET LOCAL sales_crm.now = :'earlier';
 SELECT count(sales_crm.activate_quote(quote_id => id(n))) FROM unnest('{over,last day,no end}'::text[]) AS n \gset
+RESET sales_crm.now;
 SELECT refused('SELECT sales_crm.accept_quote(quote_id => id(''over''))', 'SC013', 'a quote whose validity is over is not accepted');
 SELECT is(outcome('quote', id('last day'), 'SELECT sales_crm.accept_quote(quote_id => %s)'), 'won/won', 'on its last day it is');
 SELECT is(outcome('quote', id('no end'), 'SELECT sales_crm.accept_quote(quote_id => %s)'), 'won/won', 'one without end always');
