@@ -353,7 +353,11 @@ SELECT
     round(i.amount_paid / i.exchange_rate, 4)::numeric(19,4) AS amount_paid_base,    -- Sum of its payments in base currency.
     CASE WHEN i.state = 'canceled' THEN 0 ELSE i.balance_amount END::numeric(19,4) AS balance,    -- What is left to pay; 0 when canceled.
     CASE WHEN i.state = 'canceled' THEN 0
-         ELSE round(i.balance_amount / i.exchange_rate, 4) END::numeric(19,4) AS balance_base    -- What is left to pay, in base currency.
+         ELSE round(i.balance_amount / i.exchange_rate, 4) END::numeric(19,4) AS balance_base,    -- What is left to pay, in base currency.
+    i.early_payment_discount_amount,    -- What the customer saved by paying early.
+    CASE WHEN i.state <> 'canceled' AND i.balance_amount > 0
+         THEN greatest((coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE here.time_zone)::date - i.due_date, 0)
+         ELSE 0 END AS days_overdue    -- Days since the due date while something is left to pay; 0 when it is not overdue.
 FROM invoice AS i
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
 LEFT JOIN (SELECT invoice_id, max(payment_date) AS payment_date
@@ -516,3 +520,174 @@ FROM (
 ) AS line
 LEFT JOIN LATERAL jsonb_array_elements(line.tax_details) AS tax (detail) ON true
 WHERE line.line_kind = 'standard';
+
+-- What customers owe: invoices with a balance, by how long they are overdue. Credit notes count negative. Sum the columns of the
+-- buckets for an aging report in base currency.
+CREATE OR REPLACE VIEW bi_ar_aging WITH (security_invoker = true) AS
+SELECT
+    i.invoice_id,    -- Key: the invoice; key in bi_fact_invoice.
+    i.invoice_number,    -- Number of the invoice.
+    i.invoice_type,    -- invoice, credit_note or down_payment.
+    i.account_id,    -- Customer; key in bi_dim_account, empty when the customer is a person.
+    i.contact_id,    -- Contact of the invoice, the customer when there is no account.
+    coalesce(account.name, contact.full_name) AS customer_name,    -- Name of the account, else of the contact.
+    i.owner_id,    -- Owner of the invoice, user or team; key in bi_dim_owner.
+    i.currency_code,    -- Currency of the amounts.
+    i.invoice_date,    -- Date of the invoice.
+    i.due_date,    -- When it is to be paid.
+    greatest(age.days, 0) AS days_overdue,    -- Days since the due date; 0 when it is not past.
+    age.days > 0 AND i.balance_amount > 0 AS is_overdue,    -- True when the due date has passed; never for a credit note.
+    CASE WHEN age.days <= 0 THEN 'not_due' WHEN age.days <= 30 THEN '1_30' WHEN age.days <= 60 THEN '31_60'
+         WHEN age.days <= 90 THEN '61_90' ELSE 'over_90' END AS aging_bucket,    -- not_due, 1_30, 31_60, 61_90 or over_90 days past the due date.
+    i.total_amount,    -- What the invoice comes to.
+    i.amount_paid,    -- Sum of its payments.
+    i.balance_amount,    -- What is left to pay; negative for a credit note.
+    owed.base AS balance_base,    -- What is left to pay, in base currency.
+    CASE WHEN age.days <= 0 THEN owed.base ELSE 0 END::numeric(19,4) AS not_due_base,    -- The balance in base currency when it is not due yet.
+    CASE WHEN age.days BETWEEN 1 AND 30 THEN owed.base ELSE 0 END::numeric(19,4) AS overdue_1_30_base,    -- The balance in base currency, 1 to 30 days past.
+    CASE WHEN age.days BETWEEN 31 AND 60 THEN owed.base ELSE 0 END::numeric(19,4) AS overdue_31_60_base,    -- The balance in base currency, 31 to 60 days past.
+    CASE WHEN age.days BETWEEN 61 AND 90 THEN owed.base ELSE 0 END::numeric(19,4) AS overdue_61_90_base,    -- The balance in base currency, 61 to 90 days past.
+    CASE WHEN age.days > 90 THEN owed.base ELSE 0 END::numeric(19,4) AS overdue_over_90_base    -- The balance in base currency, more than 90 days past.
+FROM invoice AS i
+CROSS JOIN (SELECT (coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE coalesce(nullif(max(value), ''), 'UTC'))::date AS today FROM organization_setting WHERE name = 'time_zone') AS here
+CROSS JOIN LATERAL (SELECT here.today - coalesce(i.due_date, i.invoice_date) AS days) AS age
+CROSS JOIN LATERAL (SELECT round(i.balance_amount / i.exchange_rate, 4)::numeric(19,4) AS base) AS owed
+LEFT JOIN account ON account.account_id = i.account_id
+LEFT JOIN contact ON contact.contact_id = i.contact_id
+WHERE i.state <> 'canceled' AND i.balance_amount <> 0;
+
+-- Ordered, delivered, invoiced, paid: a row for each line of the orders that are not canceled. Amounts are those of the lines, with
+-- their tax; freight and discount of an order as a whole belong to no line.
+CREATE OR REPLACE VIEW bi_order_backlog WITH (security_invoker = true) AS
+SELECT
+    l.sales_order_product_id,    -- Key: the line; key in bi_fact_order_line.
+    l.line_number,    -- Place of the line in the order.
+    h.sales_order_id,    -- Order the line belongs to.
+    h.order_number,    -- Number of the order.
+    h.state,    -- State of the order: active, submitted, fulfilled or invoiced.
+    h.account_id,    -- Customer; key in bi_dim_account, empty when the customer is a person.
+    h.contact_id,    -- Contact of the order, the customer when there is no account.
+    coalesce(account.name, contact.full_name) AS customer_name,    -- Name of the account, else of the contact.
+    h.owner_id,    -- Owner of the order, user or team; key in bi_dim_owner.
+    l.product_id,    -- Product; key in bi_dim_product, empty for a write-in.
+    coalesce(product.name, l.product_description) AS item_name,    -- Name of the product, or the text of a write-in.
+    unit.name AS unit_name,    -- Unit of the quantities; empty for a write-in.
+    coalesce(l.requested_delivery_date, h.requested_delivery_date) AS requested_delivery_date,    -- When the customer wants the line, else the order.
+    l.quantity AS quantity_ordered,    -- Quantity ordered.
+    l.quantity_delivered,    -- Quantity delivered, returns not taken off.
+    l.quantity_returned,    -- Quantity of that taken back.
+    l.quantity_invoiced,    -- Quantity invoiced, less what credit notes took back.
+    rest.to_deliver AS quantity_open_to_deliver,    -- Quantity still to be delivered; 0 once the order is fulfilled.
+    rest.to_invoice AS quantity_open_to_invoice,    -- Quantity still to be invoiced: neither invoiced nor returned.
+    h.currency_code,    -- Currency of the amounts.
+    l.extended_amount AS ordered_amount,    -- What the line comes to: less discount, with tax.
+    round(l.extended_amount / h.exchange_rate, 4)::numeric(19,4) AS ordered_amount_base,    -- The same in base currency.
+    round(l.extended_amount * share.to_deliver, 4)::numeric(19,4) AS open_to_deliver_amount,    -- Its part still to be delivered.
+    round(l.extended_amount * share.to_deliver / h.exchange_rate, 4)::numeric(19,4) AS open_to_deliver_amount_base,    -- The same in base currency.
+    coalesce(billed.amount, 0)::numeric(19,4) AS invoiced_amount,    -- What its invoice lines come to, less credit notes.
+    round(coalesce(billed.amount, 0) / h.exchange_rate, 4)::numeric(19,4) AS invoiced_amount_base,    -- The same in base currency, at the order's rate.
+    round(l.extended_amount * share.to_invoice, 4)::numeric(19,4) AS open_to_invoice_amount,    -- Its part still to be invoiced.
+    round(l.extended_amount * share.to_invoice / h.exchange_rate, 4)::numeric(19,4) AS open_to_invoice_amount_base,    -- The same in base currency.
+    round(coalesce(billed.paid, 0), 4)::numeric(19,4) AS paid_amount,    -- Its share of what was paid of its invoices, with what an early payment saved.
+    round(coalesce(billed.paid, 0) / h.exchange_rate, 4)::numeric(19,4) AS paid_amount_base,    -- The same in base currency, at the order's rate.
+    rest.to_deliver <> 0 AND coalesce(l.requested_delivery_date, h.requested_delivery_date) < here.today AS is_late    -- True when something is to be delivered and the day is past.
+FROM sales_order_product AS l
+JOIN sales_order AS h ON h.sales_order_id = l.sales_order_id
+CROSS JOIN (SELECT (coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE coalesce(nullif(max(value), ''), 'UTC'))::date AS today FROM organization_setting WHERE name = 'time_zone') AS here
+CROSS JOIN LATERAL (SELECT (CASE WHEN h.state NOT IN ('active', 'submitted') OR abs(l.quantity_delivered) >= abs(l.quantity) THEN 0
+                                 ELSE l.quantity - l.quantity_delivered END)::numeric(18,5) AS to_deliver,
+                           (CASE WHEN abs(l.quantity_returned + l.quantity_invoiced) >= abs(l.quantity) THEN 0
+                                 ELSE l.quantity - l.quantity_returned - l.quantity_invoiced END)::numeric(18,5) AS to_invoice) AS rest
+CROSS JOIN LATERAL (SELECT coalesce(rest.to_deliver / nullif(l.quantity, 0), 0) AS to_deliver,
+                           coalesce(rest.to_invoice / nullif(l.quantity, 0), 0) AS to_invoice) AS share
+LEFT JOIN (SELECT b.sales_order_product_id, sum(b.extended_amount) AS amount,
+                  sum(b.extended_amount * (i.amount_paid + i.early_payment_discount_amount) / nullif(i.total_amount, 0)) AS paid
+             FROM invoice_product AS b
+             JOIN invoice AS i ON i.invoice_id = b.invoice_id
+            WHERE i.state <> 'canceled' AND b.line_kind = 'standard' AND b.sales_order_product_id IS NOT NULL
+            GROUP BY b.sales_order_product_id) AS billed ON billed.sales_order_product_id = l.sales_order_product_id
+LEFT JOIN account ON account.account_id = h.account_id
+LEFT JOIN contact ON contact.contact_id = h.contact_id
+LEFT JOIN product ON product.product_id = l.product_id
+LEFT JOIN unit ON unit.unit_id = l.unit_id
+WHERE l.line_kind = 'standard' AND h.state <> 'canceled';
+
+-- The progress of each order that is not canceled: what is delivered, invoiced and paid of it, whatever its state says.
+CREATE OR REPLACE VIEW bi_order_progress WITH (security_invoker = true) AS
+SELECT
+    h.sales_order_id,    -- Key: the order.
+    h.order_number,    -- Number of the order.
+    h.account_id,    -- Customer; key in bi_dim_account, empty when the customer is a person.
+    h.contact_id,    -- Contact of the order, the customer when there is no account.
+    coalesce(account.name, contact.full_name) AS customer_name,    -- Name of the account, else of the contact.
+    h.owner_id,    -- Owner of the order, user or team; key in bi_dim_owner.
+    h.state,    -- State of the order: active, submitted, fulfilled or invoiced.
+    h.status_reason,    -- Reason within the state.
+    CASE WHEN h.state = 'invoiced' OR (h.state = 'fulfilled' AND h.status_reason = 'complete') THEN 'complete'
+         WHEN NOT coalesce(lines.is_delivering, false) THEN 'none'
+         WHEN lines.is_delivered THEN 'complete' ELSE 'partial' END AS delivery_status,    -- none, partial or complete; a completed order is delivered.
+    CASE WHEN NOT progress.is_billing THEN 'none' WHEN progress.is_billed THEN 'complete' ELSE 'partial' END AS billing_status,    -- none, partial or complete: what is invoiced of the quantities not returned.
+    CASE WHEN progress.is_billed AND bills.balance = 0 THEN 'complete'
+         WHEN coalesce(bills.settled, 0) = 0 THEN 'none' ELSE 'partial' END AS payment_status,    -- none, partial or complete: complete when all is invoiced and nothing is left to pay.
+    coalesce(lines.is_late, false) AS is_late,    -- True when a line is to be delivered and its day is past.
+    lines.requested_delivery_date,    -- First day that a line still to be delivered is wanted.
+    h.currency_code,    -- Currency of the amounts.
+    h.total_amount AS ordered_amount,    -- What the order comes to, with freight and tax.
+    h.total_amount_base AS ordered_amount_base,    -- The same in base currency.
+    coalesce(lines.open_to_deliver_amount, 0)::numeric(24,4) AS open_to_deliver_amount,    -- Lines still to be delivered.
+    coalesce(lines.open_to_deliver_amount_base, 0)::numeric(24,4) AS open_to_deliver_amount_base,    -- The same in base currency.
+    coalesce(bills.amount, 0)::numeric(24,4) AS invoiced_amount,    -- What its invoices come to, less credit notes.
+    round(coalesce(bills.amount, 0) / h.exchange_rate, 4)::numeric(24,4) AS invoiced_amount_base,    -- The same in base currency, at the order's rate.
+    coalesce(lines.open_to_invoice_amount, 0)::numeric(24,4) AS open_to_invoice_amount,    -- Lines still to be invoiced.
+    coalesce(lines.open_to_invoice_amount_base, 0)::numeric(24,4) AS open_to_invoice_amount_base,    -- The same in base currency.
+    coalesce(bills.paid, 0)::numeric(24,4) AS paid_amount,    -- Payments of its invoices, less what was paid out.
+    round(coalesce(bills.paid, 0) / h.exchange_rate, 4)::numeric(24,4) AS paid_amount_base,    -- The same in base currency, at the order's rate.
+    coalesce(bills.balance, 0)::numeric(24,4) AS balance_amount    -- What is left to pay of its invoices.
+FROM sales_order AS h
+LEFT JOIN (SELECT sales_order_id,
+                  bool_or(quantity_delivered <> 0) AS is_delivering,
+                  bool_and(abs(quantity_delivered) >= abs(quantity_ordered)) AS is_delivered,
+                  bool_or(quantity_invoiced <> 0) AS is_billing,
+                  bool_and(quantity_open_to_invoice = 0) AS is_billed,
+                  bool_or(is_late) AS is_late,
+                  min(requested_delivery_date) FILTER (WHERE quantity_open_to_deliver <> 0) AS requested_delivery_date,
+                  sum(open_to_deliver_amount) AS open_to_deliver_amount, sum(open_to_deliver_amount_base) AS open_to_deliver_amount_base,
+                  sum(open_to_invoice_amount) AS open_to_invoice_amount, sum(open_to_invoice_amount_base) AS open_to_invoice_amount_base
+             FROM bi_order_backlog
+            GROUP BY sales_order_id) AS lines ON lines.sales_order_id = h.sales_order_id
+LEFT JOIN (SELECT sales_order_id, sum(total_amount) AS amount, sum(amount_paid) AS paid,
+                  sum(amount_paid + early_payment_discount_amount) AS settled, sum(balance_amount) AS balance
+             FROM invoice
+            WHERE state <> 'canceled' AND sales_order_id IS NOT NULL
+            GROUP BY sales_order_id) AS bills ON bills.sales_order_id = h.sales_order_id
+CROSS JOIN LATERAL (SELECT bills.sales_order_id IS NOT NULL OR coalesce(lines.is_billing, false) AS is_billing,
+                           bills.sales_order_id IS NOT NULL AND coalesce(lines.is_billed, true) AS is_billed) AS progress
+LEFT JOIN account ON account.account_id = h.account_id
+LEFT JOIN contact ON contact.contact_id = h.contact_id
+WHERE h.state <> 'canceled';
+
+-- The numbers of invoices, one row each: in use, canceled, or deleted while the series was gapless. For an auditor who asks for every number.
+CREATE OR REPLACE VIEW bi_invoice_number_trail WITH (security_invoker = true) AS
+SELECT
+    i.invoice_number,    -- The number.
+    CASE WHEN i.state = 'canceled' THEN 'canceled' ELSE 'used' END AS number_state,    -- used, canceled or deleted.
+    i.invoice_id,    -- The invoice; of a deleted one the key it had.
+    i.invoice_type,    -- invoice, credit_note or down_payment; empty when deleted.
+    i.invoice_date,    -- Date of the invoice; empty when deleted.
+    (closing.changed_at AT TIME ZONE here.time_zone)::date AS voided_date,    -- Day it was canceled or deleted; empty while in use.
+    closing.changed_by AS voided_by,    -- Owner (user or team) who canceled or deleted it.
+    closing.description AS reason,    -- What the one who canceled it said, or deleted.
+    i.currency_code,    -- Currency of the total.
+    i.total_amount,    -- What the invoice comes to; a canceled one keeps it, a deleted one has none.
+    i.total_amount_base    -- The same in base currency.
+FROM invoice AS i
+CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
+LEFT JOIN (SELECT DISTINCT ON (record_id) record_id, changed_at, changed_by, description
+             FROM status_history
+            WHERE entity = 'invoice' AND to_state = 'canceled'
+            ORDER BY record_id, status_history_id DESC) AS closing ON closing.record_id = i.invoice_id AND i.state = 'canceled'
+UNION ALL
+SELECT v.number, 'deleted', v.record_id, NULL, NULL, (v.voided_at AT TIME ZONE here.time_zone)::date, v.voided_by, v.reason, NULL, NULL::numeric(19,4), NULL::numeric(19,4)
+FROM number_void AS v
+CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
+WHERE v.series = 'invoice';

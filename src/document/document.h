@@ -56,7 +56,7 @@ extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const in
 extern void document_link_alternatives(CrmOrganization *org, const int64 *source_ids,
 									   const int64 *target_ids, int n);
 
-/* ---- credit.c ---- */
+/* ---- credit_limit.c ---- */
 extern void document_require_credit(CrmOrganization *org, int64 order_id);
 
 /* ---- terms.c ---- */

@@ -27,7 +27,8 @@ static void trace_amounts(CrmRow *row, const CrmLineContext *context, Datum disc
 
 const char *const pricing_line_computed[] = {
 	"volume_discount_amount", "base_amount", "extended_amount", "pricing_error", "tax_details",
-	"quantity_delivered", "quantity_invoiced", "is_copied", NULL
+	"quantity_delivered", "quantity_returned", "quantity_invoiced", "quantity_credited",
+	"credited_invoice_product_id", "rounding_amount", "is_copied", NULL
 };
 
 /* pricing_complete_line prices a line and computes its amounts. */

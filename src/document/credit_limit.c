@@ -1,5 +1,5 @@
 /*
- * credit.c
+ * credit_limit.c
  *	  May this customer have one more order? Credit hold and limit (SC018).
  *
  * The customer's account is locked from the check to the end of the
