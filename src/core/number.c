@@ -101,7 +101,8 @@ core_settle_series(PG_FUNCTION_ARGS)
 
 	if (row_changed(row, "is_gapless"))
 		settle_counter(row, row_text(row, "sequence_name"));
-	if (ROW_IS_INSERT(row) || row_changed(row, "is_gapless") || row_changed(row, "prefix"))
+	if ((ROW_IS_INSERT(row) && row_is_null(row, "gapless_from")) ||
+		row_changed(row, "is_gapless") || row_changed(row, "prefix"))
 		start_run(row);
 	return core_row_result(row);
 }

@@ -101,12 +101,16 @@ refuse_choice(const char *message, int64 quote_id, int32 line_number, const char
 			 err_generic_string(PG_DIAG_TABLE_NAME, "quote_product")));
 }
 
-/* document_link_alternatives lets the copied alternatives of a quote stand in for the copies of their lines. */
+/*
+ * document_link_alternatives lets the copied alternatives of a quote stand in
+ * for the copies of their lines; the ticket keeps their prices as copied.
+ */
 void
 document_link_alternatives(CrmOrganization *org, const int64 *source_ids,
 						   const int64 *target_ids, int n)
 {
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(source_ids, n)), CRM_DATUM(core_int8_array(target_ids, n))};
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "quote_product", .ids = target_ids, .n = n};
 
-	core_run(org, &link_copies, args);
+	lifecycle_run(org, &ticket, &link_copies, args);
 }

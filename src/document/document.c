@@ -169,6 +169,7 @@ complete_order_line(CrmRow *row, CrmTicket *ticket)
 static void
 complete_invoice_line(CrmRow *row, CrmTicket *ticket)
 {
+	document_check_billed(row, ticket);
 	pricing_complete_line(row, ticket, &document_invoice.lines);
 }
 

@@ -51,6 +51,9 @@ extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
 extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
 
+/* ---- invoice.c ---- */
+extern void document_check_billed(CrmRow *row, const CrmTicket *ticket);
+
 /* ---- alternative.c ---- */
 extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);
 extern void document_link_alternatives(CrmOrganization *org, const int64 *source_ids,

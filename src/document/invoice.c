@@ -68,6 +68,11 @@ static CrmStatement clear_discount = {
 	.sql = "UPDATE @payment SET discount_amount = 0 WHERE payment_id = $1",
 	.argtypes = {INT8OID}
 };
+static CrmStatement find_canceled_order = {
+	.sql = "SELECT o.order_number FROM @sales_order o JOIN @sales_order_product l USING (sales_order_id) "
+	"WHERE l.sales_order_product_id = $1 AND o.state = 'canceled'",
+	.argtypes = {INT8OID}
+};
 static CrmStatement lines_of_order = {
 	.sql = "SELECT DISTINCT sales_order_product_id FROM @invoice_product WHERE invoice_id = $1 "
 	"AND sales_order_product_id IS NOT NULL ORDER BY 1",
@@ -225,6 +230,26 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	if (core_run(org, &lock_order_of, args) > 0 && strcmp(core_result_name(0, 2), "invoiced") == 0)
 		lifecycle_move(org, &back, core_result_int8(0, 1), "invoiced");
 	return core_end_text("canceled");
+}
+
+/* document_check_billed refuses a line by hand that bills a line of a canceled order; calls have looked themselves. */
+void
+document_check_billed(CrmRow *row, const CrmTicket *ticket)
+{
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "sales_order_product_id"))};
+
+	if (ticket || core_import_mode || row_is_null(row, "sales_order_product_id") ||
+		(ROW_IS_UPDATE(row) && !row_changed(row, "sales_order_product_id")))
+		return;
+	SPI_connect();
+	if (core_run(row->org, &find_canceled_order, args) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+				 errmsg("a line of a canceled order cannot be invoiced"),
+				 errdetail("Order %s is canceled.", core_result_text(0, 1)),
+				 errhint("Leave sales_order_product_id out, or bill a line of another order."),
+				 errtablecol(row->rel, row_column(row, "sales_order_product_id") + 1)));
+	SPI_finish();
 }
 
 /*

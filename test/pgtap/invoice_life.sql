@@ -1,7 +1,7 @@
 -- The life of an invoice: due, paid at once or in parts, payments taken back, canceled; credit notes (D§3.7).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(58);
+SELECT plan(61);
 
 CREATE FUNCTION tap.money_of(wanted bigint) RETURNS text LANGUAGE sql AS
 	'SELECT format(''%s/%s paid %s open %s'', state, status_reason, amount_paid, balance_amount) FROM invoice WHERE invoice_id = wanted';
@@ -87,6 +87,12 @@ SELECT refused('DELETE FROM quote_close WHERE quote_id = id(''lost'')', 'SC002',
 SELECT refused('UPDATE order_close SET order_number = ''x'' WHERE sales_order_id = id(''fulfilled'')', 'SC002', 'an order''s closing too');
 SELECT refused('INSERT INTO order_close (activity_id, sales_order_id, order_number, order_state, order_status_reason, actual_end_at) SELECT activity_id, sales_order_id, ''x'', ''fulfilled'', ''complete'', now() FROM order_close LIMIT 1',
                'SC001', 'and none by hand');
+
+-- A canceled order is billed no more, by hand either.
+SELECT order_in('canceled'), order_in('active'), remember('i', new_document('invoice')) \gset
+SELECT refused('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity) SELECT id(''i''), min(sales_order_product_id), ''x'', 1 FROM sales_order_product WHERE sales_order_id = id(''canceled'')', 'SC001', 'a line of a canceled order');
+SELECT refused('UPDATE invoice_product SET sales_order_product_id = (SELECT min(sales_order_product_id) FROM sales_order_product WHERE sales_order_id = id(''canceled'')) WHERE invoice_id = id(''i'')', 'SC001', 'nor by a change');
+SELECT lives_ok('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity) SELECT id(''i''), min(sales_order_product_id), ''x'', 1 FROM sales_order_product WHERE sales_order_id = id(''active'')', 'one of a live order is');
 
 -- In another currency.
 WITH made AS (INSERT INTO invoice (account_id, currency_code) VALUES (id('Contoso'), 'JPY') RETURNING invoice_id) SELECT remember('yen', invoice_id) FROM made \gset
