@@ -12,7 +12,7 @@ CREATE OR REPLACE TRIGGER t40_roll_up_insert AFTER INSERT ON quote_product REFER
 CREATE OR REPLACE TRIGGER t40_roll_up_update AFTER UPDATE ON quote_product REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('quote_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_delete AFTER DELETE ON quote_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('quote_product');
 CREATE OR REPLACE TRIGGER t46_check_alternative_insert AFTER INSERT ON quote_product FOR EACH ROW WHEN (NEW.alternative_to_id IS NOT NULL) EXECUTE FUNCTION check_alternative();
-CREATE OR REPLACE TRIGGER t46_check_alternative_update AFTER UPDATE ON quote_product FOR EACH ROW WHEN ((NEW.alternative_to_id, NEW.line_kind, NEW.quote_id) IS DISTINCT FROM (OLD.alternative_to_id, OLD.line_kind, OLD.quote_id)) EXECUTE FUNCTION check_alternative();
+CREATE OR REPLACE TRIGGER t46_check_alternative_update AFTER UPDATE ON quote_product FOR EACH ROW WHEN (NEW.alternative_to_id IS DISTINCT FROM OLD.alternative_to_id OR NEW.line_kind IS DISTINCT FROM OLD.line_kind OR NEW.quote_id IS DISTINCT FROM OLD.quote_id) EXECUTE FUNCTION check_alternative();
 
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON sales_order FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON sales_order FOR EACH ROW EXECUTE FUNCTION guard('sales_order');
