@@ -9,6 +9,7 @@ INSERT INTO organization_setting (name, value, description) VALUES
     ('pricing_decimals', '2', 'Decimals, 0 to 4, that a price worked out of a percentage is rounded to. A price that stands in a price list as an amount is taken as it is.'),
     ('price_list_is_optional', 'false', 'True: catalogue lines may stand without a price list and then cost 0 until a price is typed.'),
     ('quote_validity_days', '30', 'How many days a quote is valid from its first day when no last day is given.'),
+    ('over_quantity_percentage', '0', 'How many percent more than ordered may be delivered or invoiced.'),
     ('mark_order_invoiced', 'false', 'True: an order whose last quantity is invoiced goes on from fulfilled to invoiced.'),
     ('default_country', '', 'Country of the organization, used where an address names none; empty = none.'),
     ('time_zone', 'UTC', 'Time zone that decides which day today is, such as Europe/Madrid.'),
@@ -39,4 +40,5 @@ INSERT INTO error_code (error_code, name, description, hint) VALUES
 INSERT INTO number_series (series, prefix, width, sequence_name) VALUES
     ('quote', 'QUO-', 5, 'quote_number_seq'),
     ('order', 'ORD-', 5, 'order_number_seq'),
-    ('invoice', 'INV-', 5, 'invoice_number_seq');
+    ('invoice', 'INV-', 5, 'invoice_number_seq'),
+    ('delivery', 'DEL-', 5, 'delivery_number_seq');

@@ -47,6 +47,9 @@ CREATE SEQUENCE order_number_seq START 1000;
 -- Running numbers of invoices while series invoice is not gapless.
 CREATE SEQUENCE invoice_number_seq START 1000;
 
+-- Running numbers of deliveries and returns while series delivery is not gapless.
+CREATE SEQUENCE delivery_number_seq START 1000;
+
 -- Template: who made and changed a row and when. The guard triggers write these columns, whatever a statement says.
 CREATE TABLE template_stamps (
     created_at timestamptz NOT NULL DEFAULT now(),    -- When the row was made; set by the database.

@@ -40,7 +40,8 @@ static const char *const order_computed[] = {
 	PRICING_COMPUTED_TOTALS, "is_price_locked", "quote_id", "fulfilled_on", "submitted_on", NULL
 };
 static const char *const invoice_computed[] = {
-	PRICING_COMPUTED_TOTALS, "is_price_locked", "sales_order_id", "amount_paid", "balance_amount",
+	PRICING_COMPUTED_TOTALS, "is_price_locked", "sales_order_id", "credited_invoice_id",
+	"amount_paid", "balance_amount",
 	"early_payment_date", "early_payment_percentage", "early_payment_discount_amount", NULL
 };
 
@@ -72,6 +73,8 @@ CrmDocument document_invoice = {
 static const CrmEntity others[] = {
 	{.name = "quote_close", .key = "quote_close_id", .label = "quote closing", .made_by_calls = true},
 	{.name = "order_close", .key = "order_close_id", .label = "order closing", .made_by_calls = true},
+	{.name = "delivery", .key = "delivery_id", .label = "delivery", .title = "delivery_number", .made_by_calls = true},
+	{.name = "delivery_product", .key = "delivery_product_id", .label = "delivery line", .made_by_calls = true},
 	{.name = "payment", .key = "payment_id", .label = "payment", .made_by_calls = true},
 	{.name = "number_void", .key = "number_void_id", .label = "voided number", .made_by_calls = true},
 	{.name = "payment_term", .key = "payment_term_id", .label = "payment term", .title = "payment_terms"}

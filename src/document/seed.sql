@@ -63,7 +63,8 @@ SELECT 'activity', NULL, 'completed', made_by
 INSERT INTO editable_when_closed (entity, column_name)
 SELECT entity, column_name
   FROM (VALUES ('quote'), ('sales_order'), ('invoice')) AS document (entity),
-       (VALUES ('owner_id'), ('description')) AS stays_open (column_name);
+       (VALUES ('owner_id'), ('description')) AS stays_open (column_name)
+UNION ALL SELECT 'delivery', 'description';
 
 INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order)
 SELECT used.entity, used.column_name, choice.value, choice.label, choice.dynamics_code, choice.sort_order
@@ -108,7 +109,7 @@ SELECT conversion.source_entity, conversion.target_entity, source.attname, sourc
            'exchange_rate', 'total_line_item_amount', 'total_line_item_discount_amount', 'total_discount_amount',
            'total_amount_less_freight', 'total_tax', 'total_amount', 'total_amount_base', 'base_amount', 'extended_amount', 'pricing_error',
            'is_price_locked', 'is_copied', 'is_on_hold',
-           'quantity_delivered', 'quantity_invoiced', 'quantity_backordered', 'quantity_canceled',
+           'quantity_delivered', 'quantity_returned', 'quantity_invoiced', 'quantity_backordered', 'quantity_canceled',
            'effective_from', 'effective_to', 'expires_on', 'closed_on', 'fulfilled_on', 'submitted_on');
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
@@ -122,6 +123,8 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'table', 'invoice_product'),
     ('sell', 'table', 'payment'),
     ('admin', 'table', 'payment_term'),
+    ('sell', 'table', 'delivery'),
+    ('sell', 'table', 'delivery_product'),
     ('sell', 'function', 'create_quote_from_opportunity'),
     ('sell', 'function', 'create_order_from_opportunity'),
     ('sell', 'function', 'create_invoice_from_opportunity'),
