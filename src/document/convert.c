@@ -21,6 +21,7 @@ typedef struct LineCopy
 	Datum	   *quantities;
 	int			n;
 	bool		is_whole;		/* every line, with its full quantity: sums are known */
+	bool		has_down_payment;	/* of the order that is invoiced */
 	CrmLineContext context;
 } LineCopy;
 
@@ -33,6 +34,9 @@ static char *build_header(CrmOrganization *org, const void *argument);
 static void copy_lines(CrmOrganization *org, const CrmConversion *conversion,
 					   int64 target_id, LineCopy *copy);
 static char *build_lines(CrmOrganization *org, const void *argument);
+static char *build_parts(CrmOrganization *org, const void *argument);
+static char *line_insert(CrmOrganization *org, const CrmConversion *conversion,
+						 const CrmOverride *overrides, int n, const char *rounding, const char *from);
 /* A line of the offer itself, unless an alternative that is chosen stands in for it. */
 #define STAYS \
 	"l.line_kind IN ('standard', 'note') AND NOT EXISTS (SELECT FROM @quote_product r " \
@@ -40,9 +44,9 @@ static char *build_lines(CrmOrganization *org, const void *argument);
 
 static Datum numeric_array(Datum *elements, int n);
 
-static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID};
+static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, NUMERICARRAYOID};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
-static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID};
+static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID, INT4OID};
 
 const CrmConversion document_revision = {
 	.source = "quote", .source_key = "quote_id",
@@ -66,7 +70,26 @@ const CrmConversion document_invoice_from_order = {
 	.target = &document_invoice,
 	.links = "opportunity_id, sales_order_id, is_price_locked",
 	.link_values = "s.opportunity_id, s.sales_order_id, true",
-	.made_by = "create_invoice_from_order", .is_rest = true
+	.made_by = "create_invoice_from_order", .is_rest = true,
+	.taken = "SELECT i.quantity, i.extended_amount - i.tax_amount, i.tax_amount, i.manual_discount_amount "
+	"FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
+	"WHERE i.sales_order_product_id = s.sales_order_product_id AND v.state <> 'canceled' "
+	"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)",
+	.is_last = true, .is_final = true, .finish = document_finish_invoice
+};
+const CrmConversion document_credit_of_invoice = {
+	.source = "invoice", .source_key = "invoice_id",
+	.source_lines = "invoice_product", .source_line_key = "invoice_product_id",
+	.target = &document_invoice,
+	.links = "invoice_type, opportunity_id, sales_order_id, credited_invoice_id, is_price_locked",
+	.link_values = "'credit_note', s.opportunity_id, s.sales_order_id, s.invoice_id, true",
+	.line_links = "credited_invoice_product_id, opportunity_product_id, sales_order_product_id, down_payment_invoice_id",
+	.line_link_values = "s.invoice_product_id, s.opportunity_product_id, s.sales_order_product_id, s.down_payment_invoice_id",
+	.made_by = "create_credit_note", .is_credit = true,
+	.taken = "SELECT -i.quantity, i.tax_amount - i.extended_amount, -i.tax_amount, -i.manual_discount_amount "
+	"FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
+	"WHERE i.credited_invoice_product_id = s.invoice_product_id AND v.state <> 'canceled'",
+	.finish = document_finish_credit
 };
 
 /*
@@ -90,6 +113,8 @@ document_convert(CrmOrganization *org, const CrmConversion *conversion,
 		copy_lines(org, conversion, target_id, &copy);
 	if (copy.n > 0 && conversion == &document_revision)
 		document_link_alternatives(org, copy.source_ids, copy.target_ids, copy.n);
+	if (conversion->finish && (!copy.is_whole || (copy.has_down_payment && conversion->is_final)))
+		conversion->finish(org, conversion, source_id, target_id);
 	return target_id;
 }
 
@@ -98,10 +123,16 @@ static void
 read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
 		   const int64 *chosen, int n_chosen, LineCopy *copy)
 {
-	CrmStatement *statement = lifecycle_mapped(org, psprintf("read %s for %s", conversion->source_lines,
-															 conversion->target->entity.name),
+	CrmStatement *statement = lifecycle_mapped(org, psprintf("read %s for %s%s", conversion->source_lines,
+															 conversion->target->entity.name,
+															 conversion->parts ? " in part" : ""),
 											   read_types, build_read, conversion);
-	CrmValue	args[] = {CRM_INT8(source_id), CRM_DATUM(core_int8_array(chosen, n_chosen))};
+	const CrmParts *parts = conversion->parts;
+	CrmValue	args[] = {
+		CRM_INT8(source_id),
+		CRM_DATUM(parts ? core_int8_array(parts->ids, parts->n) : core_int8_array(chosen, n_chosen)),
+		parts ? CRM_DATUM(document_quantities(parts)) : CRM_NULL
+	};
 	uint64		n = core_run(org, statement, args);
 	CrmDocument *target = conversion->target;
 
@@ -109,7 +140,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 	copy->source_ids = palloc(sizeof(int64) * Max(n, 1));
 	copy->target_ids = palloc(sizeof(int64) * Max(n, 1));
 	copy->quantities = palloc(sizeof(Datum) * Max(n, 1));
-	copy->is_whole = true;
+	copy->is_whole = !conversion->is_credit;
 	copy->context.is_copy = true;
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -120,6 +151,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 		copy->context.tax = core_result_number(i, 9);
 		copy->context.has_error = core_result_bool(i, 10);
 		pricing_read_tax_method(&copy->context, i, 11);
+		copy->has_down_payment = core_result_bool(i, 13);
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))
@@ -133,7 +165,10 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 	copy->context.has_known_totals = copy->is_whole;
 }
 
-/* build_read writes the query of the lines: key, quantity, whether whole, context, whether copied, totals. */
+/*
+ * build_read writes the query of the lines: key, quantity, whether whole,
+ * context, whether copied, totals, whether the order has down payments.
+ */
 static char *
 build_read(CrmOrganization *org, const void *argument)
 {
@@ -141,25 +176,38 @@ build_read(CrmOrganization *org, const void *argument)
 	const char *quantity = "l.quantity";
 	const char *is_whole = "true";
 	const char *is_copied = "true";
+	const char *part = "";
 
-	if (conversion->is_rest)
+	if (conversion->parts)
 	{
-		quantity = "l.quantity - l.quantity_invoiced";
-		is_whole = "l.quantity_invoiced = 0";
-		is_copied = "l.quantity <> l.quantity_invoiced";
+		quantity = "w.quantity";
+		is_copied = "w.id IS NOT NULL";
+		part = "LEFT JOIN unnest($2, $3) AS w(id, quantity) ON w.id = l.";
 	}
+	else if (conversion->is_rest)
+	{
+		quantity = "l.quantity - l.quantity_returned - l.quantity_invoiced";
+		is_copied = "CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
+			"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END";
+	}
+	if (conversion->is_rest)
+		is_whole = psprintf("coalesce(l.quantity_invoiced = 0 AND %s = l.quantity, false)", quantity);
 	if (conversion->for_customer)
 	{
 		is_copied = "(" STAYS " OR l.quote_product_id = ANY ($2))";
 		is_whole = "(" STAYS " OR NOT (l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2)))";
 	}
 	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s, "
-					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none', " PRICING_TAX_COLUMNS " "
+					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none', "
+					PRICING_TAX_COLUMNS ", %8$s "
 					"FROM @%5$s l JOIN @%6$s h ON h.%7$s = l.%7$s "
-					"JOIN @currency c ON c.currency_code = h.currency_code "
+					"JOIN @currency c ON c.currency_code = h.currency_code %9$s%10$s "
 					"WHERE l.%7$s = $1 ORDER BY l.line_number, l.%1$s",
 					conversion->source_line_key, quantity, is_whole, is_copied,
-					conversion->source_lines, conversion->source, conversion->source_key);
+					conversion->source_lines, conversion->source, conversion->source_key,
+					conversion->is_rest ? "EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 "
+					"AND v.invoice_type = 'down_payment' AND v.state <> 'canceled')" : "false",
+					part, conversion->parts ? conversion->source_line_key : "");
 }
 
 /* copy_header inserts the new document's header. */
@@ -195,20 +243,25 @@ build_header(CrmOrganization *org, const void *argument)
 	const char *from = psprintf("@%s s", conversion->source);
 
 	if (conversion->is_rest)
-		from = "(SELECT o.*, o.freight_amount - i.freight AS rest_freight, "
-			"o.discount_amount - i.discount AS rest_discount FROM @sales_order o, "
-			"LATERAL (SELECT coalesce(sum(v.freight_amount), 0) AS freight, "
-			"coalesce(sum(v.discount_amount), 0) AS discount FROM @invoice v "
-			"WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled' "
-			"AND v.invoice_type = 'invoice') i) s";
-	if (conversion->is_rest)
 	{
 		CrmOverride rest[] = {
 			{"freight_amount", "greatest(s.rest_freight, 0)", NULL},
 			{"discount_amount", "greatest(s.rest_discount, 0)", NULL}
 		};
 
+		from = "(SELECT o.*, o.freight_amount - i.freight AS rest_freight, "
+			"o.discount_amount - i.discount AS rest_discount FROM @sales_order o, "
+			"LATERAL (SELECT coalesce(sum(v.freight_amount), 0) AS freight, "
+			"coalesce(sum(v.discount_amount), 0) AS discount FROM @invoice v "
+			"WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled' "
+			"AND (v.invoice_type = 'invoice' OR v.credited_invoice_id IS NOT NULL)) i) s";
 		sources = lifecycle_map_sources(org, conversion->source, target, rest, lengthof(rest));
+	}
+	if (conversion->is_credit)
+	{
+		CrmOverride none[] = {{"freight_amount", "0", NULL}, {"discount_amount", "0", NULL}};
+
+		sources = lifecycle_map_sources(org, conversion->source, target, none, lengthof(none));
 	}
 	return psprintf("INSERT INTO @%s (%s, total_line_item_amount, total_line_item_discount_amount, total_tax, "
 					"pricing_error, %s%s) SELECT $2, CASE WHEN $4 THEN s.total_line_item_amount ELSE 0 END, "
@@ -224,9 +277,11 @@ build_header(CrmOrganization *org, const void *argument)
 static void
 copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_id, LineCopy *copy)
 {
-	CrmStatement *statement = lifecycle_mapped(org, psprintf("%s to %s", conversion->source_lines,
-															 conversion->target->lines.entity.name),
-											   lines_types, build_lines, conversion);
+	bool		is_part = conversion->taken && !copy->is_whole;
+	CrmStatement *statement = lifecycle_mapped(org, psprintf("%s to %s%s", conversion->source_lines,
+															 conversion->target->lines.entity.name,
+															 is_part ? " in part" : ""),
+											   lines_types, is_part ? build_parts : build_lines, conversion);
 	CrmTicket	ticket = {
 		.kind = TICKET_BIRTH, .table = conversion->target->lines.entity.name,
 		.ids = copy->target_ids, .n = copy->n, .made_by = conversion->made_by,
@@ -235,45 +290,109 @@ copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_i
 	CrmValue	args[] = {
 		CRM_INT8(target_id), CRM_DATUM(core_int8_array(copy->source_ids, copy->n)),
 		CRM_DATUM(core_int8_array(copy->target_ids, copy->n)),
-		CRM_DATUM(numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit)
+		CRM_DATUM(numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit),
+		CRM_INT4(copy->context.decimals)
 	};
 
 	lifecycle_run(org, &ticket, statement, args);
 }
 
-/*
- * build_lines writes the insert of the lines. The rest of a line takes its
- * share of typed discount and tax; a chosen option becomes a standard line.
- */
+/* build_lines writes the insert of whole lines; a chosen option becomes a standard line. */
 static char *
 build_lines(CrmOrganization *org, const void *argument)
 {
 	const CrmConversion *conversion = argument;
-	const CrmEntity *lines = &conversion->target->lines.entity;
-	const char *share = "CASE WHEN s.quantity = 0 THEN 1 ELSE w.quantity / s.quantity END";
 	CrmOverride overrides[] = {
-		{"quantity", "w.quantity", NULL},
-		{"line_kind", conversion->for_customer ? "CASE WHEN s.line_kind = 'note' THEN 'note' ELSE 'standard' END" : NULL, NULL},
-		{"tax_amount", psprintf("s.tax_amount * %s", share), NULL},
-		{"manual_discount_amount", psprintf("CASE WHEN $5 THEN s.manual_discount_amount "
-											"ELSE s.manual_discount_amount * %s END", share), NULL}
+		{"line_kind", "CASE WHEN s.line_kind = 'note' THEN 'note' ELSE 'standard' END", NULL}
 	};
+
+	return line_insert(org, conversion, overrides, conversion->for_customer ? 1 : 0, NULL,
+					   psprintf("FROM unnest($2, $3, $4) AS w(source_id, target_id, quantity) "
+								"JOIN @%s s ON s.%s = w.source_id",
+								conversion->source_lines, conversion->source_line_key));
+}
+
+/*
+ * build_parts writes the insert of parts of lines. Discount, tax and net of
+ * all that is taken of a line, up to and with this part, are what the line
+ * would have for that quantity; what this part takes is that less what the
+ * other parts took, so that they come to the whole. Where somebody changed
+ * those by more than cents, it takes its plain share.
+ */
+static char *
+build_parts(CrmOrganization *org, const void *argument)
+{
+	const CrmConversion *conversion = argument;
+	const char *sign = conversion->is_credit ? "-" : "";
+	CrmOverride overrides[] = {
+		{"quantity", psprintf("%sw.quantity", sign), NULL},
+		{"tax_amount", psprintf("%sd.tax", sign), NULL},
+		{"manual_discount_amount", psprintf("CASE WHEN $5 THEN s.manual_discount_amount ELSE %sd.discount END", sign), NULL}
+	};
+
+	return line_insert(org, conversion, overrides, lengthof(overrides), psprintf("%sd.rounding", sign),
+					   psprintf(
+		"FROM unnest($2, $3, $4) AS w(source_id, target_id, quantity) "
+		"JOIN @%1$s s ON s.%2$s = w.source_id, "
+		"LATERAL (SELECT count(*) AS n, coalesce(sum(x.quantity), 0) AS quantity, coalesce(sum(x.net), 0) AS net, "
+		"coalesce(sum(x.tax), 0) AS tax, coalesce(sum(x.discount), 0) AS discount FROM (%3$s) AS x(quantity, net, tax, discount)) t, "
+		"LATERAL (SELECT s.price_per_unit - s.volume_discount_amount AS price, t.quantity + w.quantity AS taken, "
+		"%4$s AS cents, round(s.tax_amount * w.quantity / s.quantity, $6) AS tax, "
+		"round(s.manual_discount_amount * w.quantity / s.quantity, $6) AS discount) p, "
+		"LATERAL (SELECT CASE WHEN p.taken = s.quantity THEN s.tax_amount ELSE round(s.tax_amount * p.taken / s.quantity, $6) END - t.tax AS tax, "
+		"CASE WHEN p.taken = s.quantity THEN s.manual_discount_amount ELSE round(s.manual_discount_amount * p.taken / s.quantity, $6) END - t.discount AS discount) e, "
+		"LATERAL (SELECT CASE WHEN abs(e.tax - p.tax) <= p.cents THEN e.tax ELSE p.tax END AS tax, "
+		"CASE WHEN abs(e.discount - p.discount) <= p.cents THEN e.discount ELSE p.discount END AS discount) f, "
+		"LATERAL (SELECT round(w.quantity * p.price, $6) - CASE WHEN $5 THEN round(w.quantity * s.manual_discount_amount, $6) "
+		"WHEN s.manual_discount_percentage IS NOT NULL THEN round(round(w.quantity * p.price, $6) * s.manual_discount_percentage / 100, $6) "
+		"ELSE f.discount END AS plain, "
+		"CASE WHEN p.taken = s.quantity THEN s.extended_amount - s.tax_amount ELSE round(p.taken * p.price, $6) - "
+		"CASE WHEN $5 THEN round(p.taken * s.manual_discount_amount, $6) "
+		"WHEN s.manual_discount_percentage IS NOT NULL THEN round(round(p.taken * p.price, $6) * s.manual_discount_percentage / 100, $6) "
+		"ELSE round(s.manual_discount_amount * p.taken / s.quantity, $6) END END - t.net AS exact) g, "
+		"LATERAL (SELECT f.tax, f.discount, CASE WHEN abs(g.exact - g.plain) <= p.cents THEN g.exact - g.plain ELSE 0 END AS rounding) d",
+		conversion->source_lines, conversion->source_line_key, conversion->taken,
+		conversion->is_credit ? "'infinity'::numeric" : "2 * (t.n + 1) * power(10::numeric, -$6)"));
+}
+
+/* line_insert writes the insert of lines from rows s of the source and w of what is wanted. */
+static char *
+line_insert(CrmOrganization *org, const CrmConversion *conversion,
+			const CrmOverride *overrides, int n, const char *rounding, const char *from)
+{
+	const CrmEntity *lines = &conversion->target->lines.entity;
 	bool		has_copy_mark = strcmp(conversion->target->entity.name, "quote") != 0;
 	bool		has_source = strcmp(conversion->source_lines, lines->name) != 0;
+	StringInfoData targets;
+	StringInfoData sources;
 
-	return psprintf("INSERT INTO @%1$s (%2$s, %3$s, pricing_error%4$s%5$s%6$s) "
-					"SELECT w.target_id, $1, s.pricing_error%7$s%8$s%9$s "
-					"FROM unnest($2, $3, $4) AS w(source_id, target_id, quantity) "
-					"JOIN @%10$s s ON s.%11$s = w.source_id",
-					lines->name, lines->key, conversion->target->entity.key,
-					has_source ? psprintf(", %s", conversion->source_line_key) : "",
-					has_copy_mark ? ", is_copied" : "",
-					lifecycle_map_targets(org, conversion->source_lines, lines->name),
-					has_source ? psprintf(", s.%s", conversion->source_line_key) : "",
-					has_copy_mark ? ", true" : "",
-					lifecycle_map_sources(org, conversion->source_lines, lines->name,
-										  overrides, lengthof(overrides)),
-					conversion->source_lines, conversion->source_line_key);
+	initStringInfo(&targets);
+	initStringInfo(&sources);
+	if (has_source)
+	{
+		appendStringInfo(&targets, ", %s", conversion->source_line_key);
+		appendStringInfo(&sources, ", s.%s", conversion->source_line_key);
+	}
+	if (has_copy_mark)
+	{
+		appendStringInfoString(&targets, ", is_copied");
+		appendStringInfoString(&sources, ", true");
+	}
+	if (rounding)
+	{
+		appendStringInfoString(&targets, ", rounding_amount");
+		appendStringInfo(&sources, ", %s", rounding);
+	}
+	if (conversion->line_links)
+	{
+		appendStringInfo(&targets, ", %s", conversion->line_links);
+		appendStringInfo(&sources, ", %s", conversion->line_link_values);
+	}
+	return psprintf("INSERT INTO @%1$s (%2$s, %3$s, pricing_error%4$s%5$s) "
+					"SELECT w.target_id, $1, s.pricing_error%6$s%7$s %8$s",
+					lines->name, lines->key, conversion->target->entity.key, targets.data,
+					lifecycle_map_targets(org, conversion->source_lines, lines->name), sources.data,
+					lifecycle_map_sources(org, conversion->source_lines, lines->name, overrides, n), from);
 }
 
 static Datum

@@ -20,7 +20,12 @@ static void complete_invoice(CrmRow *row, CrmTicket *ticket);
 static void complete_quote_line(CrmRow *row, CrmTicket *ticket);
 static void complete_order_line(CrmRow *row, CrmTicket *ticket);
 static void complete_invoice_line(CrmRow *row, CrmTicket *ticket);
-static void keep_invoiced(CrmRow *row);
+static void keep_counted(CrmRow *row, const char *counted, const char *what);
+static void keep_written(CrmRow *row);
+static void keep_order_line(CrmRow *row);
+static void keep_line(CrmRow *row);
+static void refuse_written(CrmRow *row) pg_attribute_noreturn();
+static void keep_type(CrmRow *row);
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
@@ -57,7 +62,7 @@ CrmDocument document_order = {
 	.entity = {.name = "sales_order", .key = "sales_order_id", .label = "order", .title = "order_number",
 	.computed = order_computed, .complete = complete_order},
 	.lines = {.entity = {.name = "sales_order_product", .key = "sales_order_product_id", .label = "order line",
-			.computed = pricing_line_computed, .complete = complete_order_line},
+			.computed = pricing_line_computed, .complete = complete_order_line, .before_delete = keep_order_line},
 	.header = &document_order.entity, .date_column = "created_at", .has_lock = true},
 	.number = "order_number", .series = "order"
 };
@@ -65,7 +70,7 @@ CrmDocument document_invoice = {
 	.entity = {.name = "invoice", .key = "invoice_id", .label = "invoice", .title = "invoice_number",
 	.computed = invoice_computed, .complete = complete_invoice},
 	.lines = {.entity = {.name = "invoice_product", .key = "invoice_product_id", .label = "invoice line",
-			.computed = pricing_line_computed, .complete = complete_invoice_line},
+			.computed = pricing_line_computed, .complete = complete_invoice_line, .before_delete = keep_line},
 	.header = &document_invoice.entity, .date_column = "invoice_date", .has_lock = true},
 	.number = "invoice_number", .series = "invoice"
 };
@@ -90,6 +95,14 @@ static CrmStatement read_addresses = {
 	"address_freight_terms, address_shipping_method FROM @contact WHERE contact_id = $2 AND $1 IS NULL) x "
 	"LEFT JOIN (SELECT full_name FROM @contact WHERE contact_id = $2) p ON true",
 	.argtypes = {INT8OID, INT8OID}
+};
+static CrmStatement find_order = {
+	.sql = "SELECT state FROM @sales_order WHERE sales_order_id = $1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_invoice = {
+	.sql = "SELECT 1 FROM @invoice WHERE invoice_id = $1",
+	.argtypes = {INT8OID}
 };
 static CrmStatement delete_draft_quotes = {
 	.sql = "DELETE FROM @quote WHERE opportunity_id = $1 AND state = 'draft'",
@@ -148,6 +161,7 @@ complete_order(CrmRow *row, CrmTicket *ticket)
 static void
 complete_invoice(CrmRow *row, CrmTicket *ticket)
 {
+	keep_type(row);
 	complete_document(row, ticket, &document_invoice);
 	fill_due_date(row);
 	check_order_of_dates(row, "invoice_date", "due_date", "invoice_due_date_check");
@@ -165,37 +179,137 @@ complete_quote_line(CrmRow *row, CrmTicket *ticket)
 static void
 complete_order_line(CrmRow *row, CrmTicket *ticket)
 {
-	keep_invoiced(row);
+	if (row_changed(row, "quantity") && !row_is_null(row, "quantity"))
+	{
+		keep_counted(row, "quantity_invoiced", "invoiced");
+		keep_counted(row, "quantity_delivered", "delivered");
+	}
 	pricing_complete_line(row, ticket, &document_order.lines);
 }
 
+/* complete_invoice_line prices a line; one that is edited loses its cents. */
 static void
 complete_invoice_line(CrmRow *row, CrmTicket *ticket)
 {
+	bool		is_typed = ticket == NULL && !core_import_mode;
+
 	document_check_billed(row, ticket);
+	if (is_typed && (row_changed(row, "quantity") || row_changed(row, "price_per_unit") ||
+					 row_changed(row, "manual_discount_amount") || row_changed(row, "manual_discount_percentage")))
+		row_set(row, "rounding_amount", money_zero());
 	pricing_complete_line(row, ticket, &document_invoice.lines);
+	if (is_typed)
+		keep_written(row);
 }
 
-/* keep_invoiced refuses less of an order line than is invoiced already. */
+/* keep_counted refuses less of an order line than is invoiced or delivered already. */
 static void
-keep_invoiced(CrmRow *row)
+keep_counted(CrmRow *row, const char *counted, const char *what)
 {
-	Datum		invoiced;
-	int			side;
+	Datum		quantity = row_datum(row, "quantity");
+	Datum		done = row_datum(row, counted);
+	int			side = money_compare(done, money_zero());
 
-	if (!row_changed(row, "quantity") || row_is_null(row, "quantity"))
-		return;
-	invoiced = row_datum(row, "quantity_invoiced");
-	side = money_compare(invoiced, money_zero());
-	if (side == 0 || money_compare(row_datum(row, "quantity"), invoiced) != -side)
+	if (side == 0 || money_compare(quantity, done) != -side ||
+		money_compare(quantity, row->old_values[row_column(row, "quantity")]) == side)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
-			 errmsg("less would be ordered than is invoiced"),
-			 errdetail("Order line %lld: quantity %s, invoiced %s.", (long long) row_int8(row, "sales_order_product_id"),
-					   money_text(row_datum(row, "quantity")), money_text(invoiced)),
-			 errhint("Lower the invoice line or cancel the invoice first."),
+			 errmsg("less would be ordered than is %s", what),
+			 errdetail("Order line %lld: quantity %s, %s %s.", (long long) row_int8(row, "sales_order_product_id"),
+					   money_text(quantity), what, money_text(done)),
+			 errhint("%s", strcmp(what, "invoiced") == 0 ? "Lower the invoice line, cancel the invoice or credit it first."
+					 : "Add a line for something else; what was delivered is taken back by return_order()."),
 			 errtablecol(row->rel, row_column(row, "quantity") + 1)));
+}
+
+/* keep_order_line says of a delivered line of a closed order what the roll-up would, before its foreign key speaks. */
+static void
+keep_order_line(CrmRow *row)
+{
+	int64		id = row_int8(row, "sales_order_id");
+	CrmValue	args[] = {CRM_INT8(id)};
+
+	if (core_import_mode || money_is_zero(row_datum(row, "quantity_delivered")) ||
+		!money_is_zero(row_datum(row, "quantity_invoiced")))
+		return;
+	SPI_connect();
+	if (core_run(row->org, &find_order, args) > 0 &&
+		lifecycle_is_read_only(row->org, "sales_order", core_result_text(0, 1)))
+		pricing_refuse_closed(row->org, &document_order.lines, id, core_result_text(0, 1));
+	SPI_finish();
+}
+
+/*
+ * keep_written keeps lines that deduct a down payment or credit an invoice as
+ * the call wrote them, and lines that are credited as they were.
+ */
+static void
+keep_written(CrmRow *row)
+{
+	static const char *const kept[] = {
+		"line_kind", "product_id", "product_description", "unit_id", "quantity", "price_per_unit",
+		"manual_discount_percentage", "base_amount", "extended_amount", "tax_amount",
+		"sales_order_product_id", "down_payment_invoice_id"
+	};
+	bool		is_written = !row_is_null(row, "down_payment_invoice_id") ||
+		!row_is_null(row, "credited_invoice_product_id") ||
+		row_changed(row, "down_payment_invoice_id") ||
+		!money_is_zero(row_datum(row, "quantity_credited"));
+
+	if (!is_written)
+		return;
+	for (int i = 0; i < lengthof(kept); i++)
+	{
+		if (ROW_IS_INSERT(row) || row_changed(row, kept[i]))
+			refuse_written(row);
+	}
+}
+
+/* keep_line keeps such a line from being deleted while its invoice stays. */
+static void
+keep_line(CrmRow *row)
+{
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "invoice_id"))};
+	uint64		found;
+
+	if (core_import_mode ||
+		(row_is_null(row, "down_payment_invoice_id") && row_is_null(row, "credited_invoice_product_id")))
+		return;
+	SPI_connect();
+	found = core_run(row->org, &find_invoice, args);
+	SPI_finish();
+	if (found > 0)
+		refuse_written(row);
+}
+
+static void
+refuse_written(CrmRow *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
+			 errmsg("the invoice line cannot be written by hand"),
+			 errdetail("Line %lld deducts a down payment, credits another line, or is credited.",
+					   (long long) row_int8(row, "invoice_product_id")),
+			 errhint("Use create_invoice_from_order(), create_credit_note() and cancel_invoice()."),
+			 errtable(row->rel)));
+}
+
+/* keep_type keeps the type of credit notes and down payments that calls made. */
+static void
+keep_type(CrmRow *row)
+{
+	char	   *old = row_changed(row, "invoice_type") && !core_import_mode ? row_old_text(row, "invoice_type") : NULL;
+
+	if (old == NULL || (row_is_null(row, "credited_invoice_id") &&
+						(row_is_null(row, "sales_order_id") || strcmp(old, "down_payment") != 0)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_GENERATED_ALWAYS),
+			 errmsg("the type of an invoice that a call made cannot be changed"),
+			 errdetail("Invoice %s is a %s.", row_text(row, "invoice_number"), old),
+			 errhint("Use cancel_invoice() and make another."),
+			 errtablecol(row->rel, row_column(row, "invoice_type") + 1)));
 }
 
 /* complete_document fills number, customer defaults, addresses, totals, money. */

@@ -20,6 +20,63 @@ extern CrmDocument document_quote;
 extern CrmDocument document_order;
 extern CrmDocument document_invoice;
 
+/* ---- hold.c: orders and lines that a call has locked ---- */
+
+typedef struct CrmOrder
+{
+	int64		id;
+	char	   *state;
+	char	   *number;
+	int64		owner_id;
+} CrmOrder;
+
+extern CrmOrder document_hold_order(CrmOrganization *org, int64 id);
+extern CrmOrder document_hold_header(CrmOrganization *org, int64 id);
+extern void document_require_state(const CrmOrder *order, const char *states,
+								   const char *what, const char *hint);
+extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
+
+/* ---- parts.c: quantities of lines, as a caller names them and as they stand ---- */
+
+/* Lines and the quantity of each that a call is about; ids ascend. */
+typedef struct CrmParts
+{
+	int64	   *ids;
+	Datum	   *quantities;
+	int			n;
+} CrmParts;
+
+/* A line of an order or invoice, and how far it is. */
+typedef struct CrmProgress
+{
+	int64		id;
+	int			line_number;
+	bool		is_standard;
+	int			decimals;		/* that a quantity may have */
+	Datum		quantity;
+	Datum		delivered;
+	Datum		returned;
+	Datum		taken;			/* invoiced of an order line, credited of an invoice line */
+} CrmProgress;
+
+typedef struct CrmProgressList
+{
+	CrmProgress *lines;			/* ids ascend */
+	int			n;
+} CrmProgressList;
+
+extern bool document_parts_argument(FunctionCallInfo fcinfo, int n, const char *key, CrmParts *parts);
+extern CrmProgressList document_read_progress(CrmOrganization *org, const CrmDocument *document, int64 id);
+extern CrmProgress *document_find_line(const CrmProgressList *list, int64 id);
+extern CrmParts document_new_parts(int size);
+extern void document_add_part(CrmParts *parts, const CrmProgress *line, Datum quantity);
+extern void document_check_parts(const CrmProgressList *list, const CrmParts *parts,
+								 const CrmDocument *document, const char *number);
+extern Datum document_on_side(Datum open, Datum quantity);
+extern bool document_exceeds(Datum amount, Datum limit);
+extern Datum document_most(CrmOrganization *org, Datum quantity);
+extern Datum document_quantities(const CrmParts *parts);
+
 /* ---- convert.c: a document made from another record ---- */
 
 typedef struct CrmConversion
@@ -34,6 +91,16 @@ typedef struct CrmConversion
 	const char *made_by;
 	bool		is_rest;		/* only what is not yet invoiced */
 	bool		for_customer;	/* optional lines only when chosen */
+	bool		is_credit;		/* with the opposite sign */
+	const char *line_links;		/* line columns that the call sets beside its source ... */
+	const char *line_link_values;	/* ... and their expressions over s */
+	const char *taken;			/* of a source line s: rows (quantity, net, tax, discount) that parts took of it */
+	const CrmParts *parts;		/* these lines and quantities alone, or NULL */
+	bool		is_last;		/* nothing is left after it */
+	bool		is_final;		/* down payments are deducted */
+	/* called when the lines are there, unless they are the whole of the source */
+	void		(*finish) (CrmOrganization *org, const struct CrmConversion *conversion,
+						   int64 source_id, int64 target_id);
 } CrmConversion;
 
 extern int64 document_convert(CrmOrganization *org, const CrmConversion *conversion,
@@ -42,14 +109,33 @@ extern int64 document_convert(CrmOrganization *org, const CrmConversion *convers
 extern const CrmConversion document_revision;
 extern const CrmConversion document_order_from_quote;
 extern const CrmConversion document_invoice_from_order;
+extern const CrmConversion document_credit_of_invoice;
 
 /* ---- quote.c ---- */
 extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 								  bool close_open_quotes, const char *made_by);
 
-/* ---- order.c ---- */
+/* ---- deliver.c ---- */
+extern void document_deliver_rest(CrmOrganization *org, const CrmOrder *order);
+
+/* ---- bill.c: invoices of an order ---- */
+extern void document_finish_invoice(CrmOrganization *org, const CrmConversion *conversion,
+									int64 source_id, int64 target_id);
+extern int64 document_bill_fulfilled(CrmOrganization *org, const CrmOrder *order, bool is_partial);
+extern void document_mark_invoiced(CrmOrganization *org, const CrmOrder *order, const char *made_by);
 extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
-extern void document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id);
+extern void document_hold_order_of(CrmOrganization *org, int64 invoice_id);
+
+/* ---- down_payment.c ---- */
+extern void document_require_not_deducted(CrmOrganization *org, int64 invoice_id,
+										  const char *number, const char *what);
+
+/* ---- credit.c ---- */
+extern void document_finish_credit(CrmOrganization *org, const CrmConversion *conversion,
+								   int64 source_id, int64 target_id);
+extern void document_hold_to_cancel(CrmOrganization *org, int64 invoice_id);
+extern void document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number);
+extern void document_recount_credited(CrmOrganization *org, int64 credit_note_id);
 
 /* ---- invoice.c ---- */
 extern void document_check_billed(CrmRow *row, const CrmTicket *ticket);

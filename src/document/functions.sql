@@ -57,15 +57,43 @@ CREATE FUNCTION fulfill_order(
     create_invoice boolean DEFAULT true,
     OUT invoice_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_fulfill_order';
-COMMENT ON FUNCTION fulfill_order(bigint, text, boolean) IS 'Completes an active or submitted order (status_reason complete or partial) with a closing activity, and invoices what is not yet invoiced; returns the key of the invoice, NULL when there is nothing to invoice or create_invoice is false. The order ends fulfilled, or invoiced with the setting mark_order_invoiced. Errors: 22004, P0002, SC001 state, SC003 reason, SC005 a line has no price, SC018 an order not submitted before whose customer is on credit hold or over his credit limit. Rule: D§3.6, the process description.';
+COMMENT ON FUNCTION fulfill_order(bigint, text, boolean) IS 'Completes an active or submitted order (status_reason complete or partial) with a closing activity, delivers what is open (partial: nothing) and invoices what is not yet invoiced (partial, after a delivery: what is delivered); returns the key of the invoice, NULL when there is nothing to invoice or create_invoice is false. Down payments are deducted. The order ends fulfilled, or invoiced with the setting mark_order_invoiced. Errors: 22004, P0002, SC001 state, SC003 reason, SC005 a line has no price, SC018 an order not submitted before whose customer is on credit hold or over his credit limit. Rule: D§3.6, the process description.';
 
 CREATE FUNCTION cancel_order(sales_order_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_order';
-COMMENT ON FUNCTION cancel_order(bigint, text) IS 'Cancels an active, submitted or fulfilled order for good, with a closing activity; returns its state. Errors: 22004, P0002, SC001 state, SC011 it has a live invoice. Rule: D§3.6.';
+COMMENT ON FUNCTION cancel_order(bigint, text) IS 'Cancels an active, submitted or fulfilled order for good, with a closing activity; returns its state. What was delivered stays so until return_order(). Errors: 22004, P0002, SC001 state, SC011 it has a live invoice that is not wholly credited. Rule: D§3.6.';
 
-CREATE FUNCTION create_invoice_from_order(sales_order_id bigint, OUT invoice_id bigint)
-  LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_order';
-COMMENT ON FUNCTION create_invoice_from_order(bigint) IS 'Invoices what is not yet invoiced of an active, fulfilled or invoiced order, with locked prices, and returns the key of the invoice. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, P0002, SC001 state, SC005 a line has no price, SC011 nothing left. Rule: D§3.6.';
+CREATE FUNCTION deliver_order(
+    sales_order_id bigint,
+    lines jsonb DEFAULT NULL,
+    delivery_date date DEFAULT NULL,
+    OUT delivery_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'document_deliver_order';
+COMMENT ON FUNCTION deliver_order(bigint, jsonb, date) IS 'Delivers an active or submitted order, in part or whole: a row of delivery with its lines, quantity_delivered of the order lines grows; the order''s state stays; returns the key of the delivery. lines: [{"sales_order_product_id": 1, "quantity": 6}], each line once, quantities in the unit of the line and with its sign; default all that is open. delivery_date: default today. Notes are not delivered. Errors: 22004, 22023 lines, P0002, SC001 state, SC010 more than ordered (beyond over_quantity_percentage), SC011 nothing open, SC016 quantity. Rule: D§10 11.';
+
+CREATE FUNCTION return_order(sales_order_id bigint, lines jsonb, OUT delivery_id bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_return_order';
+COMMENT ON FUNCTION return_order(bigint, jsonb) IS 'Takes delivered goods of an order back, in any state of it, a canceled one too: a row of delivery of type return, quantity_returned of the order lines grows; returns its key. lines: [{"sales_order_product_id": 1, "quantity": 2}], with the sign of the line. What is returned is no longer to be invoiced; money does not move: create_credit_note() takes back what was invoiced. Errors: 22004, 22023 lines, P0002, SC010 more than delivered and not returned, SC016 quantity. Rule: D§10 13.';
+
+CREATE FUNCTION create_invoice_from_order(
+    sales_order_id bigint,
+    basis text DEFAULT 'ordered',
+    lines jsonb DEFAULT NULL,
+    OUT invoice_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_order';
+COMMENT ON FUNCTION create_invoice_from_order(bigint, text, jsonb) IS 'Invoices, with locked prices, what is not yet invoiced of an order, and returns the key of the invoice. basis: ordered (from active, fulfilled or invoiced) takes what is ordered less returned and invoiced; delivered (from submitted too) what is delivered less returned and invoiced. lines: [{"sales_order_product_id": 1, "quantity": 6}], only these lines and quantities; default all. A part takes its share of discounts, tax and freight, the last part what is left, so that all parts come to the order to the cent; the one that leaves nothing deducts the down payments, each by a negative line. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, 22023 basis or lines, P0002, SC001 state, SC005 a line has no price, SC010 more than ordered (beyond over_quantity_percentage) or delivered, SC011 nothing left, SC016 quantity. Rule: D§3.6.';
+
+CREATE FUNCTION create_down_payment_invoice(
+    sales_order_id bigint,
+    percentage numeric DEFAULT NULL,
+    amount numeric DEFAULT NULL,
+    OUT invoice_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_down_payment';
+COMMENT ON FUNCTION create_down_payment_invoice(bigint, numeric, numeric) IS 'Invoices a down payment on an active or submitted order and returns the key of the invoice, of type down_payment: one line, net and tax in the proportion of the order. Give either percentage (of the order''s total, more than 0 and up to 100) or amount (tax included, in the order''s currency). The final invoice deducts it. Errors: 22004, 22023 neither or both or out of range, P0002, SC001 state, SC005 a line has no price, SC010 more than is left of the order''s total, or a total of 0 or less. Rule: D§10 13.';
+
+CREATE FUNCTION create_credit_note(invoice_id bigint, lines jsonb DEFAULT NULL, OUT invoice_id bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_create_credit_note';
+COMMENT ON FUNCTION create_credit_note(bigint, jsonb) IS 'Takes an active or paid invoice or down payment back, in part or whole, and returns the key of the credit note: an invoice of type credit_note with negative quantities at the prices, discounts and taxes of the invoice. lines: [{"invoice_product_id": 1, "quantity": 2}], with the sign of the line; default all that is not yet credited. Freight goes back with the last of it; all credit notes of an invoice come to minus its total to the cent. What is credited of an order can be invoiced again; pay_invoice() pays the note out, with negative amounts. Errors: 22004, 22023 lines, P0002, SC001 canceled or a credit note, SC010 more than invoiced, SC011 nothing left or a down payment that is deducted, SC016 quantity. Rule: D§10 13.';
 
 CREATE FUNCTION lock_order_pricing(sales_order_id bigint, OUT is_price_locked boolean)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_lock_order';
@@ -98,15 +126,15 @@ COMMENT ON FUNCTION cancel_payment(bigint) IS 'Takes a payment back and returns 
 
 CREATE FUNCTION cancel_invoice(invoice_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_invoice';
-COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again (one marked invoiced is fulfilled again); returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments. Rule: D§3.7.';
+COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again (one marked invoiced is fulfilled again); returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments or credit notes, or is a down payment that is deducted. Rule: D§3.7.';
 
 CREATE FUNCTION count_invoiced() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_count_invoiced';
-COMMENT ON FUNCTION count_invoiced() IS 'Trigger, AFTER each statement on invoice_product with transition tables: keeps quantity_invoiced of the order lines, never more than ordered (SC010).';
+COMMENT ON FUNCTION count_invoiced() IS 'Trigger, AFTER each statement on invoice_product with transition tables: keeps quantity_invoiced of the order lines, never more than ordered and over_quantity_percentage of it (SC010).';
 
 CREATE FUNCTION recount_invoice() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_recount_invoice';
-COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice count for quantity_invoiced of their order lines.';
+COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice, and credit notes made by create_credit_note(), count for quantity_invoiced of their order lines.';
 
 CREATE FUNCTION offer_terms() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_offer_terms';
@@ -132,3 +160,11 @@ COMMENT ON FUNCTION compare_quotes(bigint, bigint) IS 'What differs between two 
 CREATE FUNCTION check_alternative() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_check_alternative';
 COMMENT ON FUNCTION check_alternative() IS 'Trigger, AFTER each row of quote_product that stands in for another line or changes kind: only alternative lines do so, for standard lines of their own quote (23514).';
+
+CREATE FUNCTION count_credited() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_count_credited';
+COMMENT ON FUNCTION count_credited() IS 'Trigger, AFTER each DELETE statement on invoice_product with its transition table: keeps quantity_credited of the lines that deleted credit notes took back.';
+
+CREATE FUNCTION keep_down_payment() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_keep_down_payment';
+COMMENT ON FUNCTION keep_down_payment() IS 'Trigger, AFTER each row of invoice of type down_payment whose amounts change: refused once an invoice deducts it (SC002).';

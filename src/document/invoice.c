@@ -217,6 +217,8 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	Invoice		invoice = lock_invoice(org, id, CRM_NULL);
 
 	lifecycle_require(org, &move, id, invoice.state);
+	document_hold_to_cancel(org, id);
+	document_check_cancel(org, id, invoice.number);
 	core_run(org, &count_payments, args);
 	if (core_result_int8(0, 1) > 0)
 		ereport(ERROR,
@@ -227,6 +229,7 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	lifecycle_move(org, &move, id, invoice.state);
 	recount(org, id);
+	document_recount_credited(org, id);
 	if (core_run(org, &lock_order_of, args) > 0 && strcmp(core_result_name(0, 2), "invoiced") == 0)
 		lifecycle_move(org, &back, core_result_int8(0, 1), "invoiced");
 	return core_end_text("canceled");

@@ -94,10 +94,11 @@ SELECT term.payment_terms, choice.label, term.net_days, term.discount_percentage
 INSERT INTO column_map (source_entity, target_entity, source_column, target_column)
 SELECT conversion.source_entity, conversion.target_entity, source.attname, source.attname
   FROM (VALUES ('opportunity', 'quote'), ('opportunity', 'sales_order'), ('opportunity', 'invoice'),
-               ('quote', 'quote'), ('quote', 'sales_order'), ('sales_order', 'invoice'),
+               ('quote', 'quote'), ('quote', 'sales_order'), ('sales_order', 'invoice'), ('invoice', 'invoice'),
                ('opportunity_product', 'quote_product'), ('opportunity_product', 'sales_order_product'),
                ('opportunity_product', 'invoice_product'), ('quote_product', 'quote_product'),
-               ('quote_product', 'sales_order_product'), ('sales_order_product', 'invoice_product')
+               ('quote_product', 'sales_order_product'), ('sales_order_product', 'invoice_product'),
+               ('invoice_product', 'invoice_product')
        ) AS conversion (source_entity, target_entity)
   JOIN pg_attribute AS source ON source.attrelid = to_regclass(conversion.source_entity) AND source.attnum > 0 AND NOT source.attisdropped
   JOIN pg_attribute AS target ON target.attrelid = to_regclass(conversion.target_entity) AND target.attname = source.attname AND NOT target.attisdropped
@@ -108,7 +109,8 @@ SELECT conversion.source_entity, conversion.target_entity, source.attname, sourc
            'state', 'status_reason', 'created_at', 'created_by', 'modified_at', 'modified_by', 'row_version',
            'exchange_rate', 'total_line_item_amount', 'total_line_item_discount_amount', 'total_discount_amount',
            'total_amount_less_freight', 'total_tax', 'total_amount', 'total_amount_base', 'base_amount', 'extended_amount', 'pricing_error',
-           'is_price_locked', 'is_copied', 'is_on_hold',
+           'is_price_locked', 'is_copied', 'is_on_hold', 'invoice_type', 'invoice_date', 'due_date', 'amount_paid', 'balance_amount',
+           'credited_invoice_id', 'credited_invoice_product_id', 'down_payment_invoice_id', 'quantity_credited', 'rounding_amount',
            'quantity_delivered', 'quantity_returned', 'quantity_invoiced', 'quantity_backordered', 'quantity_canceled',
            'effective_from', 'effective_to', 'expires_on', 'closed_on', 'fulfilled_on', 'submitted_on');
 
@@ -140,6 +142,10 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'function', 'cancel_order'),
     ('sell', 'function', 'fulfill_order'),
     ('sell', 'function', 'create_invoice_from_order'),
+    ('sell', 'function', 'create_down_payment_invoice'),
+    ('sell', 'function', 'create_credit_note'),
+    ('sell', 'function', 'deliver_order'),
+    ('sell', 'function', 'return_order'),
     ('sell', 'function', 'lock_order_pricing'),
     ('sell', 'function', 'unlock_order_pricing'),
     ('sell', 'function', 'lock_invoice_pricing'),

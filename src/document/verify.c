@@ -59,11 +59,61 @@ static CrmCheck checks[] = {
 	{"invoiced_quantity", "sales_order_product", {
 			.sql = "SELECT l.sales_order_product_id, 'quantity_invoiced ' || l.quantity_invoiced || ', invoices say ' || s.quantity FROM @sales_order_product l, "
 			"LATERAL (SELECT coalesce(sum(i.quantity), 0) AS quantity FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
-			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled' AND v.invoice_type = 'invoice') s "
+			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled' "
+			"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)) s "
 			"WHERE s.quantity <> l.quantity_invoiced"}},
-	{"invoiced_more_than_ordered", "sales_order_product", {
-			.sql = "SELECT sales_order_product_id, 'ordered ' || quantity || ', invoiced ' || quantity_invoiced FROM @sales_order_product "
-			"WHERE abs(quantity_invoiced) > abs(quantity)"}},
+	{"more_than_ordered", "sales_order_product", {
+			.sql = "SELECT l.sales_order_product_id, 'ordered ' || l.quantity || ', delivered ' || l.quantity_delivered || "
+			"', returned ' || l.quantity_returned || ', invoiced ' || l.quantity_invoiced FROM @sales_order_product l "
+			"WHERE greatest(abs(l.quantity_invoiced), abs(l.quantity_delivered)) > abs(l.quantity) * (1 + greatest((SELECT "
+			"nullif(s.value, '')::numeric FROM @organization_setting s WHERE s.name = 'over_quantity_percentage'), 0) / 100) "
+			"OR sign(l.quantity) * l.quantity_invoiced < 0 OR sign(l.quantity) * l.quantity_delivered < 0 "
+			"OR sign(l.quantity) * l.quantity_returned < 0 OR abs(l.quantity_returned) > abs(l.quantity_delivered)"}},
+	{"delivered_quantity", "sales_order_product", {
+			.sql = "SELECT l.sales_order_product_id, 'delivered ' || l.quantity_delivered || ', returned ' || l.quantity_returned || "
+			"', deliveries say ' || s.delivered || ' and ' || s.returned FROM @sales_order_product l, "
+			"LATERAL (SELECT coalesce(sum(p.quantity) FILTER (WHERE d.delivery_type = 'delivery'), 0) AS delivered, "
+			"coalesce(-sum(p.quantity) FILTER (WHERE d.delivery_type = 'return'), 0) AS returned "
+			"FROM @delivery_product p JOIN @delivery d USING (delivery_id) WHERE p.sales_order_product_id = l.sales_order_product_id) s "
+			"WHERE (s.delivered, s.returned) <> (l.quantity_delivered, l.quantity_returned)"}},
+	{"delivery_of_another_order", "delivery", {
+			.sql = "SELECT d.delivery_id, 'delivers line ' || l.sales_order_product_id || ' of order ' || l.sales_order_id FROM @delivery d "
+			"JOIN @delivery_product p USING (delivery_id) JOIN @sales_order_product l USING (sales_order_product_id) "
+			"WHERE l.sales_order_id <> d.sales_order_id"}},
+	{"credited_quantity", "invoice_product", {
+			.sql = "SELECT l.invoice_product_id, 'quantity_credited ' || l.quantity_credited || ', credit notes say ' || s.quantity FROM @invoice_product l, "
+			"LATERAL (SELECT coalesce(-sum(i.quantity), 0) AS quantity FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
+			"WHERE i.credited_invoice_product_id = l.invoice_product_id AND v.state <> 'canceled') s "
+			"WHERE s.quantity <> l.quantity_credited OR abs(l.quantity_credited) > abs(l.quantity)"}},
+	{"credit_of_canceled_invoice", "invoice", {
+			.sql = "SELECT c.invoice_id, 'credits ' || v.invoice_number || ', which is canceled' FROM @invoice c "
+			"JOIN @invoice v ON v.invoice_id = c.credited_invoice_id WHERE c.state <> 'canceled' AND v.state = 'canceled'"}},
+	{"credited_amount", "invoice", {
+			.sql = "SELECT v.invoice_id, 'total ' || v.total_amount || ', wholly credited by ' || s.total FROM @invoice v, "
+			"LATERAL (SELECT sum(c.total_amount) AS total, bool_and(c.modified_at = c.created_at) AS untouched, max(c.created_at) AS last "
+			"FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id AND c.state <> 'canceled') s "
+			"WHERE s.total <> -v.total_amount AND s.untouched AND v.modified_at <= s.last "
+			"AND NOT EXISTS (SELECT FROM @invoice_product l WHERE l.invoice_id = v.invoice_id AND l.line_kind = 'standard' AND l.quantity <> l.quantity_credited)"}},
+	{"deducted_down_payment", "invoice", {
+			.sql = "SELECT d.invoice_id, 'total ' || d.total_amount || ', deducted ' || s.times || ' times, in all ' || s.amount FROM @invoice d, "
+			"LATERAL (SELECT -coalesce(sum(l.quantity), 0) AS times, -coalesce(sum(l.extended_amount), 0) AS amount FROM @invoice_product l "
+			"JOIN @invoice f USING (invoice_id) WHERE l.down_payment_invoice_id = d.invoice_id AND f.state <> 'canceled') s, "
+			"LATERAL (SELECT coalesce(sum(c.total_amount), 0) AS amount FROM @invoice c WHERE c.credited_invoice_id = d.invoice_id AND c.state <> 'canceled') c "
+			"WHERE s.times NOT IN (0, 1) OR s.amount <> s.times * (d.total_amount + c.amount) OR (s.times = 1 AND d.state = 'canceled') "
+			"OR (s.times <> 0 AND d.invoice_type <> 'down_payment')"}},
+	{"invoices_of_order", "sales_order", {
+			.sql = "SELECT o.sales_order_id, 'total ' || o.total_amount || ', its invoices come to ' || s.total FROM @sales_order o "
+			"JOIN @currency c USING (currency_code), "
+			"LATERAL (SELECT sum(v.total_amount) AS total, max(v.created_at) AS last, count(*) AS n, "
+			"bool_and(v.modified_at = v.created_at) AS untouched "
+			"FROM @invoice v WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') s, "
+			"LATERAL (SELECT count(*) AS n, bool_and(i.row_version = 1 OR i.quantity_credited <> 0) AS untouched "
+			"FROM @invoice v JOIN @invoice_product i USING (invoice_id) WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') i "
+			"WHERE s.total <> o.total_amount AND s.untouched AND i.untouched AND o.modified_at <= s.last "
+			"AND abs(s.total - o.total_amount) <= 2 * (s.n + i.n) * power(10::numeric, -c.decimals) "
+			"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard' "
+			"AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0 OR l.modified_at > s.last)) "
+			"AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard')"}},
 	{"paid_amount", "invoice", {
 			.sql = "SELECT v.invoice_id, 'amount_paid ' || v.amount_paid || ', saved ' || v.early_payment_discount_amount || "
 			"', payments say ' || s.amount || ' and ' || s.saved FROM @invoice v, "
@@ -111,13 +161,14 @@ add_sums(const CrmEntity *header, const CrmLines *lines)
 		"ELSE coalesce(sum(l.extended_amount - l.tax_amount), 0) END AS net, h.total_tax AS tax, "
 		"coalesce(sum(round(l.quantity * (l.price_per_unit - l.volume_discount_amount), c.decimals) - "
 		"CASE WHEN h.discount_method = 'per_unit' THEN round(l.quantity * l.manual_discount_amount, c.decimals) "
-		"ELSE l.manual_discount_amount END + CASE WHEN h.tax_method = 'included' AND l.tax_details IS NOT NULL "
+		"ELSE l.manual_discount_amount END%4$s + CASE WHEN h.tax_method = 'included' AND l.tax_details IS NOT NULL "
 		"THEN 0 ELSE l.tax_amount END), 0) AS extended, coalesce(sum(l.extended_amount), 0) AS stored "
 		"FROM @%3$s l WHERE l.%2$s = h.%2$s AND l.line_kind = 'standard') s "
 		"WHERE h.total_line_item_amount <> s.net OR s.extended <> s.stored "
 		"OR h.total_amount <> s.net - h.discount_amount - round(s.net * h.discount_percentage / 100, c.decimals) + h.freight_amount + s.tax "
 		"OR h.total_amount_base <> round(h.total_amount / h.exchange_rate, 4)",
-		header->name, header->key, lines->entity.name));
+		header->name, header->key, lines->entity.name,
+		lines == &document_invoice.lines ? " + l.rounding_amount" : ""));
 }
 
 /* add_history checks that a record's state is the one its history ends with. */

@@ -18,6 +18,7 @@ typedef struct Rule
 } Rule;
 
 static void trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace);
+static void check_typed(CrmRow *row, const CrmTicket *ticket, const char *column);
 static void freeze_rules(CrmRow *row);
 static void check_rule(CrmRow *row, const Rule *rule);
 static void check_currency_change(CrmRow *row, const CrmEntity *entity);
@@ -32,8 +33,8 @@ pricing_complete_totals(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket)
 	freeze_rules(row);
 	check_currency_change(row, entity);
 	pricing_check_percent(row, "discount_percentage");
-	pricing_check_not_negative(row, "discount_amount");
-	pricing_check_not_negative(row, "freight_amount");
+	check_typed(row, ticket, "discount_amount");
+	check_typed(row, ticket, "freight_amount");
 	pricing_compute_totals(row, NULL);
 }
 
@@ -87,6 +88,14 @@ trace_totals(CrmRow *row, Datum typed, Datum percent, CrmTrace *trace)
 	pricing_step(trace, "total", CRM_DATUM(row_datum(row, "total_amount")), "%s%s%s",
 				 money_shown(net, trace->decimals), money_term(" + ", freight, trace->decimals),
 				 money_term(" + ", tax, trace->decimals));
+}
+
+/* check_typed refuses a negative amount that somebody types; calls write them on credit notes, import brings these back. */
+static void
+check_typed(CrmRow *row, const CrmTicket *ticket, const char *column)
+{
+	if (ticket == NULL && !core_import_mode && (ROW_IS_INSERT(row) || row_changed(row, column)))
+		pricing_check_not_negative(row, column);
 }
 
 /* freeze_rules stores the rules in force when the row is made; they never change under it. */

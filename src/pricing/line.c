@@ -41,7 +41,8 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	if (ticket && ticket->kind == TICKET_WRITE)
 		return;
 	pricing_check_percent(row, "manual_discount_percentage");
-	pricing_check_not_negative(row, "manual_discount_amount");
+	if (row_is_null(row, "manual_discount_percentage") && !(ticket && ticket->context))
+		pricing_check_not_negative(row, "manual_discount_amount");
 	if (ticket && ticket->context)
 	{
 		context = *(const CrmLineContext *) ticket->context;
@@ -273,6 +274,8 @@ pricing_compute_amounts(CrmRow *row, const CrmLineContext *context)
 	discount = row_datum(row, "manual_discount_amount");
 	if (context->is_per_unit)
 		discount = money_round(money_multiply(quantity, discount), context->decimals);
+	if (row_has(row, "rounding_amount"))
+		base = money_add(base, row_datum(row, "rounding_amount"));
 	row_set(row, "base_amount", base);
 	row_set(row, "extended_amount", pricing_add_tax(row, context, money_subtract(base, discount)));
 	if (context->trace)

@@ -180,6 +180,7 @@ extern void pricing_compute_amounts(CrmRow *row, const CrmLineContext *context);
 extern void pricing_compute_totals(CrmRow *row, CrmTrace *trace);
 extern CrmLines *pricing_lines_of(const char *entity);
 extern void pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id);
+extern void pricing_refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
 extern void pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern const char *const pricing_line_computed[];
 extern bool pricing_is_note(const CrmRow *row);

@@ -55,7 +55,6 @@ static Datum number_of(TupleTableSlot *slot, AttrNumber column);
 static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
 static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found,
 						bool *has_tax);
-static void refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
 
@@ -296,13 +295,14 @@ keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 foun
 		if (core_result_bool(i, 3))
 			*has_tax = true;
 		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))
-			refuse_closed(org, lines, ids[i], state);
+			pricing_refuse_closed(org, lines, ids[i], state);
 	}
 	return (int) found;
 }
 
-static void
-refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state)
+/* pricing_refuse_closed says that the lines of a closed document stay as they are. */
+void
+pricing_refuse_closed(CrmOrganization *org, const CrmLines *lines, int64 id, const char *state)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),

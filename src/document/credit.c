@@ -1,0 +1,323 @@
+/*
+ * credit.c
+ *	  Credit notes: an invoice taken back, whole or in part, and what a
+ *	  canceled or deleted one frees.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "document/document.h"
+
+/* An invoice to be credited, locked. */
+typedef struct Credited
+{
+	int64		id;
+	char	   *state;
+	char	   *type;
+	char	   *number;
+} Credited;
+
+static Credited hold_invoice(CrmOrganization *org, int64 id);
+static void check_credited(CrmOrganization *org, const Credited *invoice);
+static CrmParts open_parts(const CrmProgressList *list);
+static void check_named(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
+static bool takes_all(const CrmProgressList *list, const CrmParts *parts);
+static void refuse_nothing(const Credited *invoice);
+static void recount(CrmOrganization *org, const int64 *ids, int n);
+
+static CrmStatement lock_one = {
+	.sql = "SELECT state, invoice_type, invoice_number FROM @invoice WHERE invoice_id = $1 FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+
+/*
+ * Discount and freight of a credit note: of a part its share by net amount,
+ * down payments aside, and no freight; of the last one all that is left.
+ */
+static CrmStatement settle_header = {
+	.sql = "UPDATE @invoice v SET freight_amount = x.freight, discount_amount = x.discount - x.of_percentage FROM ("
+	"SELECT CASE WHEN $3 THEN -o.freight_amount - t.freight ELSE 0 END AS freight, "
+	"round(n.total_line_item_amount * o.discount_percentage / 100, c.decimals) AS of_percentage, "
+	"CASE WHEN $3 THEN o.total_line_item_discount_amount - o.total_discount_amount - t.discount "
+	"ELSE round(n.total_line_item_amount * o.discount_percentage / 100, c.decimals) "
+	"+ coalesce(round(o.discount_amount * k.part / nullif(k.whole, 0), c.decimals), 0) END AS discount "
+	"FROM @invoice n JOIN @currency c USING (currency_code) JOIN @invoice o ON o.invoice_id = $1, "
+	"LATERAL (SELECT coalesce(sum(i.freight_amount), 0) AS freight, "
+	"coalesce(sum(i.total_discount_amount - i.total_line_item_discount_amount), 0) AS discount "
+	"FROM @invoice i WHERE i.credited_invoice_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled') t, "
+	"LATERAL (SELECT coalesce(sum(l.extended_amount - l.tax_amount) FILTER (WHERE l.invoice_id = $1), 0) AS whole, "
+	"coalesce(sum(l.extended_amount - l.tax_amount) FILTER (WHERE l.invoice_id = $2), 0) AS part "
+	"FROM @invoice_product l WHERE l.invoice_id IN ($1, $2) AND l.line_kind = 'standard' "
+	"AND l.down_payment_invoice_id IS NULL) k WHERE n.invoice_id = $2) x WHERE v.invoice_id = $2",
+	.argtypes = {INT8OID, INT8OID, BOOLOID}
+};
+static CrmStatement recount_lines = {
+	.sql = "UPDATE @invoice_product l SET quantity_credited = s.quantity FROM ("
+	"SELECT x.id, coalesce(-sum(i.quantity) FILTER (WHERE v.state <> 'canceled'), 0) AS quantity "
+	"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @invoice_product i ON i.credited_invoice_product_id = x.id "
+	"LEFT JOIN @invoice v ON v.invoice_id = i.invoice_id GROUP BY x.id) s WHERE l.invoice_product_id = s.id",
+	.argtypes = {INT8ARRAYOID}
+};
+static CrmStatement credited_lines = {
+	.sql = "SELECT credited_invoice_product_id FROM @invoice_product WHERE invoice_id = $1 "
+	"AND credited_invoice_product_id IS NOT NULL ORDER BY 1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement lock_credited = {
+	.sql = "SELECT 1 FROM @invoice_product WHERE invoice_product_id IN (SELECT c.credited_invoice_product_id "
+	"FROM @invoice_product c WHERE c.invoice_id = $1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement lock_credited_invoice = {
+	.sql = "SELECT o.invoice_type, o.invoice_id, o.invoice_number FROM @invoice o WHERE o.invoice_id = "
+	"(SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1) FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_credit = {
+	.sql = "SELECT invoice_number FROM @invoice WHERE credited_invoice_id = $1 AND state <> 'canceled' LIMIT 1",
+	.argtypes = {INT8OID}
+};
+
+/* Down payments that a credit note gave back, and that can not be deducted again as they were. */
+static CrmStatement find_lost_deduction = {
+	.sql = "SELECT d.invoice_number FROM @invoice_product l JOIN @invoice d ON d.invoice_id = l.down_payment_invoice_id "
+	"WHERE l.invoice_id = $1 AND l.credited_invoice_product_id IS NOT NULL AND (d.state = 'canceled' "
+	"OR EXISTS (SELECT FROM @invoice c WHERE c.credited_invoice_id = d.invoice_id AND c.state <> 'canceled') "
+	"OR (SELECT sum(x.quantity) FROM @invoice_product x JOIN @invoice y USING (invoice_id) "
+	"WHERE x.down_payment_invoice_id = d.invoice_id AND y.state <> 'canceled') <> 0) LIMIT 1",
+	.argtypes = {INT8OID}
+};
+
+PG_FUNCTION_INFO_V1(document_create_credit_note);
+PG_FUNCTION_INFO_V1(document_count_credited);
+
+/* document_create_credit_note credits lines of an invoice, or all that is not yet credited. */
+Datum
+document_create_credit_note(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "invoice_id");
+	CrmParts	parts;
+	bool		is_named = document_parts_argument(fcinfo, 1, document_invoice.lines.entity.key, &parts);
+	CrmOrganization *org = core_begin();
+	CrmConversion conversion = document_credit_of_invoice;
+	Credited	invoice = hold_invoice(org, id);
+	CrmProgressList list;
+	int64		credit_id;
+
+	check_credited(org, &invoice);
+	list = document_read_progress(org, &document_invoice, id);
+	if (is_named)
+		check_named(&invoice, &list, &parts);
+	else
+		parts = open_parts(&list);
+	if (parts.n == 0)
+		refuse_nothing(&invoice);
+	conversion.parts = &parts;
+	conversion.is_last = takes_all(&list, &parts);
+	credit_id = document_convert(org, &conversion, id, 0, NULL, 0);
+	recount(org, parts.ids, parts.n);
+	return core_end_id(credit_id);
+}
+
+/* hold_invoice locks all that a credit note of an invoice writes: its lines, itself, and what it bills. */
+static Credited
+hold_invoice(CrmOrganization *org, int64 id)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+	Credited	invoice = {.id = id};
+
+	pricing_lock_lines(org, &document_invoice.lines, id);
+	if (core_run(org, &lock_one, args) == 0)
+		core_refuse_unknown("invoice", id);
+	invoice.state = core_result_name(0, 1);
+	invoice.type = core_result_name(0, 2);
+	invoice.number = core_result_name(0, 3);
+	document_hold_order_of(org, id);
+	return invoice;
+}
+
+/* check_credited refuses to credit a credit note, a canceled invoice, or a down payment that is deducted. */
+static void
+check_credited(CrmOrganization *org, const Credited *invoice)
+{
+	bool		is_credit = strcmp(invoice->type, "credit_note") == 0;
+
+	if (is_credit || strcmp(invoice->state, "canceled") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+				 is_credit ? errmsg("a credit note cannot be credited")
+				 : errmsg("an invoice that is \"%s\" cannot be credited", invoice->state),
+				 errdetail("Invoice %s is of type %s and \"%s\".", invoice->number, invoice->type, invoice->state),
+				 errhint("Only active and paid invoices are credited; a credit note is canceled by cancel_invoice()."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+	if (strcmp(invoice->type, "down_payment") == 0)
+		document_require_not_deducted(org, invoice->id, invoice->number, "credited");
+}
+
+/* open_parts takes of each standard line what is not credited. */
+static CrmParts
+open_parts(const CrmProgressList *list)
+{
+	CrmParts	parts = document_new_parts(list->n);
+
+	for (int i = 0; i < list->n; i++)
+	{
+		CrmProgress *line = &list->lines[i];
+
+		if (line->is_standard)
+			document_add_part(&parts, line, document_on_side(money_subtract(line->quantity, line->taken), line->quantity));
+	}
+	return parts;
+}
+
+/* check_named refuses to credit more of a line than was invoiced and is not credited. */
+static void
+check_named(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts)
+{
+	document_check_parts(list, parts, &document_invoice, invoice->number);
+	for (int i = 0; i < parts->n; i++)
+	{
+		CrmProgress *line = document_find_line(list, parts->ids[i]);
+
+		if (!document_exceeds(money_add(line->taken, parts->quantities[i]), line->quantity))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
+				 errmsg("more would be credited than was invoiced"),
+				 errdetail("Invoice %s line %d: invoiced %s, credited %s, now %s.", invoice->number, line->line_number,
+						   money_text(line->quantity), money_text(line->taken), money_text(parts->quantities[i])),
+				 errhint("Lower the quantity."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice_product")));
+	}
+}
+
+/* takes_all tells whether nothing of the invoice is left when these parts are credited. */
+static bool
+takes_all(const CrmProgressList *list, const CrmParts *parts)
+{
+	int			at = 0;
+
+	for (int i = 0; i < list->n; i++)
+	{
+		CrmProgress *line = &list->lines[i];
+		Datum		taken = line->taken;
+
+		while (at < parts->n && parts->ids[at] < line->id)
+			at++;
+		if (at < parts->n && parts->ids[at] == line->id)
+			taken = money_add(taken, parts->quantities[at]);
+		if (line->is_standard && money_compare(taken, line->quantity) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_nothing(const Credited *invoice)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+			 errmsg("nothing is left to credit of the invoice"),
+			 errdetail("Every line of invoice %s is credited.", invoice->number),
+			 errhint("Cancel a credit note of it first."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/* document_finish_credit gives a credit note its share of the invoice's discount, and the last one its freight. */
+void
+document_finish_credit(CrmOrganization *org, const CrmConversion *conversion,
+					   int64 source_id, int64 target_id)
+{
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice", .ids = &target_id, .n = 1};
+	CrmValue	args[] = {CRM_INT8(source_id), CRM_INT8(target_id), CRM_BOOL(conversion->is_last)};
+
+	lifecycle_run(org, &ticket, &settle_header, args);
+}
+
+/*
+ * document_hold_to_cancel locks what canceling an invoice will write beside
+ * it: the lines and the invoice that it credits, what it bills.
+ */
+void
+document_hold_to_cancel(CrmOrganization *org, int64 invoice_id)
+{
+	CrmValue	args[] = {CRM_INT8(invoice_id)};
+
+	core_run(org, &lock_credited, args);
+	core_run(org, &lock_credited_invoice, args);
+	document_hold_order_of(org, invoice_id);
+}
+
+/*
+ * document_check_cancel refuses to cancel an invoice that is credited, a down
+ * payment that is deducted, and a credit note whose taking back would leave a
+ * down payment deducted otherwise than it is.
+ */
+void
+document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number)
+{
+	CrmValue	args[] = {CRM_INT8(invoice_id)};
+
+	if (core_run_newest(org, &find_credit, args) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+				 errmsg("an invoice with credit notes cannot be canceled"),
+				 errdetail("Invoice %s is credited by %s.", number, core_result_text(0, 1)),
+				 errhint("Use cancel_invoice() on the credit notes first, or create_credit_note() for the rest."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+	document_require_not_deducted(org, invoice_id, number, "canceled");
+	if (core_run_newest(org, &find_lost_deduction, args) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+				 errmsg("the credit note cannot be canceled: it gave a down payment back"),
+				 errdetail("Down payment %s is canceled, credited or deducted again.", core_result_text(0, 1)),
+				 errhint("Make a new invoice instead."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+	if (core_run(org, &lock_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
+		document_require_not_deducted(org, core_result_int8(0, 2), core_result_name(0, 3), "credited otherwise");
+}
+
+/* document_recount_credited counts anew what is credited of the lines that a credit note takes back. */
+void
+document_recount_credited(CrmOrganization *org, int64 credit_note_id)
+{
+	CrmValue	args[] = {CRM_INT8(credit_note_id)};
+	uint64		n = core_run(org, &credited_lines, args);
+	int64	   *ids = palloc(sizeof(int64) * (n + 1));
+
+	for (uint64 i = 0; i < n; i++)
+		ids[i] = core_result_int8(i, 1);
+	if (n > 0)
+		recount(org, ids, n);
+}
+
+/* recount counts anew what is credited of invoice lines. */
+static void
+recount(CrmOrganization *org, const int64 *ids, int n)
+{
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice_product", .ids = ids, .n = n};
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
+
+	lifecycle_run(org, &ticket, &recount_lines, args);
+}
+
+/*
+ * document_count_credited is the AFTER DELETE statement trigger of invoice
+ * lines: a credit note that is deleted frees what it credited.
+ */
+Datum
+document_count_credited(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	int			n;
+	int64	   *lines = core_transition_ids(trigdata, "credited_invoice_product_id", &n);
+
+	if (n == 0)
+		return PointerGetDatum(NULL);
+	SPI_connect();
+	recount(core_organization_of(trigdata->tg_relation), lines, n);
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}

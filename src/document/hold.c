@@ -1,0 +1,83 @@
+/*
+ * hold.c
+ *	  Locking orders and the lines of documents, and what must hold of them.
+ *
+ * Whoever edits a line holds it and then waits for its document, so a call
+ * that writes lines locks them first: invoice lines, invoice, order lines,
+ * order.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "document/document.h"
+
+static CrmStatement lock_one = {
+	.sql = "SELECT state, order_number, owner_id FROM @sales_order WHERE sales_order_id = $1 FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+
+/* document_hold_order locks the lines of an order that a call is going to write, then the order. */
+CrmOrder
+document_hold_order(CrmOrganization *org, int64 id)
+{
+	pricing_lock_lines(org, &document_order.lines, id);
+	return document_hold_header(org, id);
+}
+
+/* document_hold_header locks an order alone. */
+CrmOrder
+document_hold_header(CrmOrganization *org, int64 id)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+	CrmOrder	order = {.id = id};
+
+	if (core_run(org, &lock_one, args) == 0)
+		core_refuse_unknown("sales_order", id);
+	order.state = core_result_name(0, 1);
+	order.number = core_result_name(0, 2);
+	order.owner_id = core_result_int8(0, 3);
+	return order;
+}
+
+/* document_require_state refuses an order whose state is none of a list, such as "active submitted". */
+void
+document_require_state(const CrmOrder *order, const char *states, const char *what, const char *hint)
+{
+	const char *found = strstr(states, order->state);
+
+	if (found)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+			 errmsg("an order that is \"%s\" cannot be %s", order->state, what),
+			 errdetail("Order %s is \"%s\".", order->number, order->state),
+			 errhint("%s", hint),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "sales_order")));
+}
+
+/* document_require_prices refuses a document with a line that has no price. */
+void
+document_require_prices(CrmOrganization *org, const CrmDocument *document, int64 id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(id)};
+	CrmStatement *find = core_intern(psprintf("SELECT h.%s, l.line_number, l.pricing_error FROM @%s h "
+											  "JOIN @%s l USING (%s) WHERE h.%s = $1 "
+											  "AND h.pricing_error <> 'none' AND l.pricing_error <> 'none' "
+											  "AND l.line_kind = 'standard' ORDER BY l.line_number LIMIT 1",
+											  document->number, document->entity.name,
+											  document->lines.entity.name, document->entity.key,
+											  document->entity.key), types);
+
+	if (core_run(org, find, args) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_PRICING_INCOMPLETE),
+			 errmsg("a line of the %s has no price", document->entity.label),
+			 errdetail("%s line %d: %s.", core_result_text(0, 1),
+					   core_result_int4(0, 2), core_result_text(0, 3)),
+			 errhint("Add the product to the price list and update the line, set is_price_overridden and a price, or delete the line."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, document->lines.entity.name)));
+}
