@@ -24,6 +24,7 @@ static void check_credited(CrmOrganization *org, const Credited *invoice);
 static CrmParts open_parts(const CrmProgressList *list);
 static void check_named(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
 static bool takes_all(const CrmProgressList *list, const CrmParts *parts);
+static void keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
 static void refuse_nothing(const Credited *invoice);
 static void recount(CrmOrganization *org, const int64 *ids, int n);
 
@@ -42,9 +43,11 @@ static CrmStatement settle_header = {
 	"round(n.total_line_item_amount * o.discount_percentage / 100, c.decimals) AS of_percentage, "
 	"CASE WHEN $3 THEN o.total_line_item_discount_amount - o.total_discount_amount - t.discount "
 	"ELSE round(n.total_line_item_amount * o.discount_percentage / 100, c.decimals) "
-	"+ coalesce(round(o.discount_amount * k.part / nullif(k.whole, 0), c.decimals), 0) END AS discount "
+	"- least(round(o.discount_amount * greatest(least(coalesce(-k.part / nullif(k.whole, 0), 0), 1), 0), c.decimals), "
+	"greatest(o.discount_amount + t.typed, 0)) END AS discount "
 	"FROM @invoice n JOIN @currency c USING (currency_code) JOIN @invoice o ON o.invoice_id = $1, "
 	"LATERAL (SELECT coalesce(sum(i.freight_amount), 0) AS freight, "
+	"coalesce(sum(i.discount_amount), 0) AS typed, "
 	"coalesce(sum(i.total_discount_amount - i.total_line_item_discount_amount), 0) AS discount "
 	"FROM @invoice i WHERE i.credited_invoice_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled') t, "
 	"LATERAL (SELECT coalesce(sum(l.extended_amount - l.tax_amount) FILTER (WHERE l.invoice_id = $1), 0) AS whole, "
@@ -116,6 +119,8 @@ document_create_credit_note(PG_FUNCTION_ARGS)
 		refuse_nothing(&invoice);
 	conversion.parts = &parts;
 	conversion.is_last = takes_all(&list, &parts);
+	if (!conversion.is_last)
+		keep_deductions(&invoice, &list, &parts);
 	credit_id = document_convert(org, &conversion, id, 0, NULL, 0);
 	recount(org, parts.ids, parts.n);
 	return core_end_id(credit_id);
@@ -212,6 +217,24 @@ takes_all(const CrmProgressList *list, const CrmParts *parts)
 			return false;
 	}
 	return true;
+}
+
+/* keep_deductions refuses to give a down payment back while other lines of its invoice stay: nothing would deduct it again. */
+static void
+keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts)
+{
+	for (int i = 0; i < parts->n; i++)
+	{
+		CrmProgress *line = document_find_line(list, parts->ids[i]);
+
+		if (line->is_deduction)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("line %d deducts a down payment and is credited with all else of the invoice", line->line_number),
+					 errdetail("Other lines of invoice %s would stay.", invoice->number),
+					 errhint("Leave that line out of lines, or name all that is not yet credited."),
+					 err_generic_string(PG_DIAG_TABLE_NAME, "invoice_product")));
+	}
 }
 
 static void

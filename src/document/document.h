@@ -52,6 +52,7 @@ typedef struct CrmProgress
 	int64		id;
 	int			line_number;
 	bool		is_standard;
+	bool		is_deduction;	/* of a down payment */
 	int			decimals;		/* that a quantity may have */
 	Datum		quantity;
 	Datum		delivered;

@@ -128,6 +128,7 @@ document_read_progress(CrmOrganization *org, const CrmDocument *document, int64 
 		line->delivered = core_result_number(i, 6);
 		line->returned = core_result_number(i, 7);
 		line->taken = core_result_number(i, 8);
+		line->is_deduction = core_result_bool(i, 9);
 	}
 	return list;
 }
@@ -146,8 +147,8 @@ progress_of(const CrmDocument *document)
 								document->lines.entity.key,
 								is_order ? "" : "CASE WHEN l.down_payment_invoice_id IS NOT NULL THEN 0 END,",
 								MOST_DECIMALS,
-								is_order ? "l.quantity_delivered, l.quantity_returned, l.quantity_invoiced"
-								: "0::numeric, 0::numeric, l.quantity_credited",
+								is_order ? "l.quantity_delivered, l.quantity_returned, l.quantity_invoiced, false"
+								: "0::numeric, 0::numeric, l.quantity_credited, l.down_payment_invoice_id IS NOT NULL",
 								document->lines.entity.name, document->entity.key), types);
 }
 

@@ -58,7 +58,7 @@ BEGIN
 				IF made IS NOT NULL THEN
 					parts := random_parts('SELECT invoice_product_id, quantity - quantity_credited FROM invoice_product WHERE invoice_id = $1', made, 'invoice_product_id');
 					IF parts IS NULL OR NOT EXISTS (SELECT FROM jsonb_array_elements(parts) AS e JOIN invoice_product AS l ON l.invoice_product_id = (e ->> 'invoice_product_id')::bigint
-						WHERE l.down_payment_invoice_id IS NOT NULL AND (e ->> 'quantity')::numeric <> -1) THEN
+						WHERE l.down_payment_invoice_id IS NOT NULL) THEN
 						BEGIN
 							PERFORM sales_crm.create_credit_note(invoice_id => made, lines => CASE WHEN random() < 0.7 THEN parts END);
 						EXCEPTION WHEN SQLSTATE 'SC011' THEN NULL;
