@@ -92,8 +92,8 @@ static CrmStatement settle_header = {
 	"AND l.down_payment_invoice_id IS NOT NULL), 0)) * o.discount_percentage / 100, c.decimals)), 0) AS typed "
 	"FROM @invoice i WHERE i.sales_order_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled' "
 	"AND (i.invoice_type = 'invoice' OR i.credited_invoice_id IS NOT NULL)) t, "
-	"LATERAL (SELECT coalesce(sum((l.extended_amount - l.tax_amount) * (1 - l.quantity_returned / l.quantity)) "
-	"/ nullif(o.total_line_item_amount, 0), 1) AS kept FROM @sales_order_product l "
+	"LATERAL (SELECT 1 - coalesce(sum((l.extended_amount - l.tax_amount) * l.quantity_returned / l.quantity) "
+	"/ nullif(o.total_line_item_amount, 0), 0) AS kept FROM @sales_order_product l "
 	"WHERE l.sales_order_id = $1 AND l.line_kind = 'standard' AND l.quantity <> 0) k "
 	"WHERE n.invoice_id = $2) p) q) x WHERE v.invoice_id = $2",
 	.argtypes = {INT8OID, INT8OID, BOOLOID, BOOLOID}

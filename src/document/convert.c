@@ -46,7 +46,7 @@ static Datum numeric_array(Datum *elements, int n);
 
 static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, NUMERICARRAYOID};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
-static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID, INT4OID};
+static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID, INT4OID, BOOLOID};
 
 const CrmConversion document_revision = {
 	.source = "quote", .source_key = "quote_id",
@@ -71,7 +71,8 @@ const CrmConversion document_invoice_from_order = {
 	.links = "opportunity_id, sales_order_id, is_price_locked",
 	.link_values = "s.opportunity_id, s.sales_order_id, true",
 	.made_by = "create_invoice_from_order", .is_rest = true,
-	.taken = "SELECT i.quantity, i.extended_amount - i.tax_amount, i.tax_amount, i.manual_discount_amount "
+	.taken = "SELECT i.quantity, CASE WHEN $7 AND i.tax_details IS NOT NULL THEN i.extended_amount "
+	"ELSE i.extended_amount - i.tax_amount END, i.tax_amount, i.manual_discount_amount "
 	"FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
 	"WHERE i.sales_order_product_id = s.sales_order_product_id AND v.state <> 'canceled' "
 	"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)",
@@ -86,7 +87,8 @@ const CrmConversion document_credit_of_invoice = {
 	.line_links = "credited_invoice_product_id, opportunity_product_id, sales_order_product_id, down_payment_invoice_id",
 	.line_link_values = "s.invoice_product_id, s.opportunity_product_id, s.sales_order_product_id, s.down_payment_invoice_id",
 	.made_by = "create_credit_note", .is_credit = true,
-	.taken = "SELECT -i.quantity, i.tax_amount - i.extended_amount, -i.tax_amount, -i.manual_discount_amount "
+	.taken = "SELECT -i.quantity, CASE WHEN $7 AND i.tax_details IS NOT NULL THEN -i.extended_amount "
+	"ELSE i.tax_amount - i.extended_amount END, -i.tax_amount, -i.manual_discount_amount "
 	"FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
 	"WHERE i.credited_invoice_product_id = s.invoice_product_id AND v.state <> 'canceled'",
 	.finish = document_finish_credit
@@ -291,7 +293,7 @@ copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_i
 		CRM_INT8(target_id), CRM_DATUM(core_int8_array(copy->source_ids, copy->n)),
 		CRM_DATUM(core_int8_array(copy->target_ids, copy->n)),
 		CRM_DATUM(numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit),
-		CRM_INT4(copy->context.decimals)
+		CRM_INT4(copy->context.decimals), CRM_BOOL(copy->context.tax_method == TAX_INCLUDED)
 	};
 
 	lifecycle_run(org, &ticket, statement, args);
@@ -313,7 +315,8 @@ build_lines(CrmOrganization *org, const void *argument)
 }
 
 /*
- * build_parts writes the insert of parts of lines. Discount, tax and net of
+ * build_parts writes the insert of parts of lines. Discount, tax and net
+ * amount (an included tax is in it) of
  * all that is taken of a line, up to and with this part, are what the line
  * would have for that quantity; what this part takes is that less what the
  * other parts took, so that they come to the whole. Where somebody changed
@@ -346,7 +349,8 @@ build_parts(CrmOrganization *org, const void *argument)
 		"LATERAL (SELECT round(w.quantity * p.price, $6) - CASE WHEN $5 THEN round(w.quantity * s.manual_discount_amount, $6) "
 		"WHEN s.manual_discount_percentage IS NOT NULL THEN round(round(w.quantity * p.price, $6) * s.manual_discount_percentage / 100, $6) "
 		"ELSE f.discount END AS plain, "
-		"CASE WHEN p.taken = s.quantity THEN s.extended_amount - s.tax_amount ELSE round(p.taken * p.price, $6) - "
+		"CASE WHEN p.taken = s.quantity THEN CASE WHEN $7 AND s.tax_details IS NOT NULL THEN s.extended_amount "
+		"ELSE s.extended_amount - s.tax_amount END ELSE round(p.taken * p.price, $6) - "
 		"CASE WHEN $5 THEN round(p.taken * s.manual_discount_amount, $6) "
 		"WHEN s.manual_discount_percentage IS NOT NULL THEN round(round(p.taken * p.price, $6) * s.manual_discount_percentage / 100, $6) "
 		"ELSE round(s.manual_discount_amount * p.taken / s.quantity, $6) END END - t.net AS exact) g, "

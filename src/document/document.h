@@ -95,7 +95,7 @@ typedef struct CrmConversion
 	bool		is_credit;		/* with the opposite sign */
 	const char *line_links;		/* line columns that the call sets beside its source ... */
 	const char *line_link_values;	/* ... and their expressions over s */
-	const char *taken;			/* of a source line s: rows (quantity, net, tax, discount) that parts took of it */
+	const char *taken;			/* of a source line s: rows (quantity, amount less tax that is not in the price, tax, discount) that parts took of it */
 	const CrmParts *parts;		/* these lines and quantities alone, or NULL */
 	bool		is_last;		/* nothing is left after it */
 	bool		is_final;		/* down payments are deducted */

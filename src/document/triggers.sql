@@ -59,9 +59,6 @@ CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON payment
 CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id, ship_to_country, ship_to_state_or_province, bill_to_country, bill_to_state_or_province, effective_from ON quote FOR EACH ROW EXECUTE FUNCTION follow_price_list('quote_product');
 CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id, ship_to_country, ship_to_state_or_province, bill_to_country, bill_to_state_or_province ON sales_order FOR EACH ROW EXECUTE FUNCTION follow_price_list('sales_order_product');
 CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id, ship_to_country, ship_to_state_or_province, bill_to_country, bill_to_state_or_province, invoice_date ON invoice FOR EACH ROW EXECUTE FUNCTION follow_price_list('invoice_product');
-CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id ON quote FOR EACH ROW EXECUTE FUNCTION follow_price_list('quote_product');
-CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id ON sales_order FOR EACH ROW EXECUTE FUNCTION follow_price_list('sales_order_product');
-CREATE OR REPLACE TRIGGER t65_follow_price_list AFTER UPDATE OF price_list_id ON invoice FOR EACH ROW EXECUTE FUNCTION follow_price_list('invoice_product');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON delivery FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON delivery FOR EACH ROW EXECUTE FUNCTION guard('delivery');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON delivery_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();

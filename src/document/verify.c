@@ -92,7 +92,7 @@ static CrmCheck checks[] = {
 			.sql = "SELECT v.invoice_id, 'total ' || v.total_amount || ', wholly credited by ' || s.total FROM @invoice v, "
 			"LATERAL (SELECT sum(c.total_amount) AS total, bool_and(c.modified_at = c.created_at) AS untouched, max(c.created_at) AS last "
 			"FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id AND c.state <> 'canceled') s "
-			"WHERE s.total <> -v.total_amount AND s.untouched AND v.modified_at <= s.last "
+			"WHERE s.total <> -v.total_amount AND NOT (v.tax_method = 'excluded' AND v.tax_rounding = 'document') AND s.untouched AND v.modified_at <= s.last "
 			"AND NOT EXISTS (SELECT FROM @invoice_product l WHERE l.invoice_id = v.invoice_id AND l.line_kind = 'standard' AND l.quantity <> l.quantity_credited)"}},
 	{"deducted_down_payment", "invoice", {
 			.sql = "SELECT d.invoice_id, 'total ' || d.total_amount || ', deducted ' || s.times || ' times, in all ' || s.amount FROM @invoice d, "
@@ -109,7 +109,7 @@ static CrmCheck checks[] = {
 			"FROM @invoice v WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') s, "
 			"LATERAL (SELECT count(*) AS n, bool_and(i.row_version = 1 OR i.quantity_credited <> 0) AS untouched "
 			"FROM @invoice v JOIN @invoice_product i USING (invoice_id) WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') i "
-			"WHERE s.total <> o.total_amount AND s.untouched AND i.untouched AND o.modified_at <= s.last "
+			"WHERE s.total <> o.total_amount AND NOT (o.tax_method = 'excluded' AND o.tax_rounding = 'document') AND s.untouched AND i.untouched AND o.modified_at <= s.last "
 			"AND abs(s.total - o.total_amount) <= 2 * (s.n + i.n) * power(10::numeric, -c.decimals) "
 			"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard' "
 			"AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0 OR l.modified_at > s.last)) "

@@ -306,14 +306,18 @@ trace_amounts(CrmRow *row, const CrmLineContext *context, Datum discount)
 {
 	int			decimals = context->decimals;
 	Datum		base = row_datum(row, "base_amount");
+	Datum		cents = row_has(row, "rounding_amount") ? row_datum(row, "rounding_amount") : money_zero();
 	Datum		saved = row_datum(row, "volume_discount_amount");
 	Datum		tax = row_datum(row, "tax_amount");
 	char	   *quantity = money_shown(row_datum(row, "quantity"), 0);
 	char	   *price = money_shown(row_datum(row, "price_per_unit"), decimals);
 	char	   *each = money_shown(row_datum(row, "manual_discount_amount"), decimals);
 
-	pricing_step(context->trace, "base amount", CRM_DATUM(base), money_is_zero(saved) ? "%s x %s" : "%s x (%s - %s)",
-				 quantity, price, money_shown(saved, decimals));
+	pricing_step(context->trace, "base amount", CRM_DATUM(money_subtract(base, cents)),
+				 money_is_zero(saved) ? "%s x %s" : "%s x (%s - %s)", quantity, price, money_shown(saved, decimals));
+	if (!money_is_zero(cents))
+		pricing_step(context->trace, "cents of the parts", CRM_DATUM(base), "%s%s",
+					 money_shown(money_subtract(base, cents), decimals), money_term(" + ", cents, decimals));
 	if (!row_is_null(row, "manual_discount_percentage"))
 		each = psprintf("%s (%s %% of %s)", each, money_shown(row_datum(row, "manual_discount_percentage"), 0),
 						context->is_per_unit ? "the price less volume discount" : "the base amount");
