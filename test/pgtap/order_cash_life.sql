@@ -1,0 +1,144 @@
+-- From order to cash with figures: invoices by ordered and by delivered quantity, down payments, credit notes, and every refusal.
+\ir ../lib/pgtap.sql
+BEGIN;
+\ir ../lib/documents.sql
+SELECT plan(74);
+
+-- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
+CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE made bigint;
+BEGIN
+	INSERT INTO sales_order (name, account_id, discount_percentage, discount_amount, freight_amount) VALUES ('Cash', id('Contoso'), 10, 5, 7) RETURNING sales_order_id INTO made;
+	INSERT INTO sales_order_product (sales_order_id, product_description, quantity, price_per_unit, tax_amount) VALUES (made, 'part', 3, 10.005, 10), (made, 'whole', 1, 100, 1);
+	INSERT INTO sales_order_product (sales_order_id, line_kind, description) VALUES (made, 'note', 'With thanks');
+	PERFORM remember('parts', sales_order_product_id) FROM sales_order_product WHERE sales_order_id = made AND product_description = 'part';
+	PERFORM remember('whole', sales_order_product_id) FROM sales_order_product WHERE sales_order_id = made AND product_description = 'whole';
+	RETURN remember('o', made);
+END $$;
+CREATE FUNCTION lines(pairs text, key text DEFAULT 'sales_order_product_id') RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_agg(jsonb_build_object(key, id(split_part(pair, ' ', 1)), 'quantity', split_part(pair, ' ', 2)::numeric)) FROM unnest(string_to_array(pairs, ', ')) AS pair
+$$;
+CREATE FUNCTION counted() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(trim_scale(quantity_delivered) || '/' || trim_scale(quantity_returned) || '/' || trim_scale(quantity_invoiced), ' ' ORDER BY line_number)
+	FROM sales_order_product WHERE sales_order_id = id('o') AND line_kind = 'standard'
+$$;
+-- Type, line total, discount, freight, tax and total of an invoice.
+CREATE FUNCTION shown(wanted text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('%s %s - %s + %s + %s = %s', invoice_type, round(total_line_item_amount, 2), round(total_discount_amount - total_line_item_discount_amount, 2), round(freight_amount, 2), round(total_tax, 2), round(total_amount, 2))
+	FROM invoice WHERE invoice_id = id(wanted)
+$$;
+CREATE FUNCTION bill(as_name text, basis text DEFAULT 'ordered', lines jsonb DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$
+	SELECT remember(as_name, invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('o'), basis => basis, lines => lines)
+$$;
+CREATE FUNCTION billed() RETURNS numeric LANGUAGE sql AS $$ SELECT round(sum(total_amount), 2) FROM invoice WHERE sales_order_id = id('o') AND state <> 'canceled' $$;
+
+SELECT new_order() \gset
+SELECT is(total_amount, 130.0200, 'the order') FROM sales_order WHERE sales_order_id = id('o');
+SELECT bill('i1', lines => lines('parts 1')) \gset
+SELECT is(shown('i1'), 'invoice 10.01 - 1.38 + 0.54 + 3.33 = 12.50', 'a third of a line: its share of tax, discount and freight');
+SELECT bill('i2', lines => lines('parts 1')) \gset
+SELECT is(shown('i2'), 'invoice 10.00 - 1.38 + 0.54 + 3.34 = 12.50', 'the second third makes up for the cents of the first');
+SELECT is((SELECT rounding_amount FROM invoice_product WHERE invoice_id = id('i2')), -0.0100, 'by a cent that is told on the line');
+SELECT bill('i3') \gset
+SELECT is(shown('i3'), 'invoice 110.01 - 15.24 + 5.92 + 4.33 = 105.02', 'the last one takes what is left');
+SELECT is(billed(), (SELECT round(total_amount, 2) FROM sales_order WHERE sales_order_id = id('o')), 'all parts come to the order');
+SELECT refused($$SELECT bill('x')$$, 'SC011', 'then nothing is left');
+SELECT refused($$SELECT bill('x', lines => lines('parts 1'))$$, 'SC010', 'nor of a line that is named');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
+
+-- refusals
+SELECT new_order() \gset
+SELECT refused($$SELECT bill('x', 'paid')$$, '22023', 'an unknown basis');
+SELECT refused($$SELECT bill('x', lines => '[]')$$, '22023', 'no lines');
+SELECT refused($$SELECT bill('x', lines => '[{"sales_order_product_id": 0, "quantity": 1}]')$$, 'P0002', 'an unknown line');
+SELECT refused($$SELECT bill('x', lines => lines('parts 3.1'))$$, 'SC010', 'more than ordered');
+SELECT refused($$SELECT bill('x', lines => lines('parts -1'))$$, 'SC016', 'the other sign');
+SELECT refused($$SELECT bill('x', lines => lines('parts 0'))$$, 'SC016', 'nothing');
+SELECT refused($$SELECT bill('x', 'delivered')$$, 'SC011', 'what is delivered, of an order without deliveries');
+SELECT refused($$SELECT bill('x', 'delivered', lines('parts 1'))$$, 'SC010', 'a line that is not delivered');
+UPDATE organization_setting SET value = '10' WHERE name = 'over_quantity_percentage';
+SELECT bill('i1', lines => lines('parts 3.3')) \gset
+SELECT is(counted(), '0/0/3.3 0/0/0', 'a named line may exceed what is ordered within the allowance');
+SELECT refused($$SELECT bill('x', lines => lines('parts 0.01'))$$, 'SC010', 'and not beyond');
+SELECT refused($$UPDATE sales_order_product SET quantity = 2 WHERE sales_order_product_id = id('parts')$$, 'SC010', 'less ordered than is invoiced');
+UPDATE organization_setting SET value = '0' WHERE name = 'over_quantity_percentage';
+SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('i1'))$$, 'an invoice beyond it can be canceled when the allowance is gone');
+
+-- by delivered quantity
+SELECT new_order() \gset
+SELECT sales_crm.deliver_order(sales_order_id => id('o'), lines => lines('parts 2')) \gset
+SELECT sales_crm.submit_order(sales_order_id => id('o')) \gset
+SELECT refused($$SELECT bill('x')$$, 'SC001', 'a submitted order is not invoiced as ordered');
+SELECT bill('i1', 'delivered') \gset
+SELECT is(counted(), '2/0/2 0/0/0', 'but as delivered');
+SELECT refused($$SELECT bill('x', 'delivered')$$, 'SC011', 'once');
+SELECT sales_crm.return_order(sales_order_id => id('o'), lines => lines('parts 1')) \gset
+SELECT remember('l1', invoice_product_id) FROM invoice_product WHERE invoice_id = id('i1') \gset
+SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('l1 1', 'invoice_product_id')) \gset
+SELECT is(counted(), '2/1/1 0/0/0', 'returned and credited');
+SELECT remember('i2', invoice_id) FROM sales_crm.fulfill_order(sales_order_id => id('o')) \gset
+SELECT is(counted(), '3/1/2 1/0/1', 'fulfilled: the rest is delivered, what came back is not invoiced again');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold after returns');
+
+-- down payments
+SELECT new_order() \gset
+SELECT remember('d1', invoice_id) FROM sales_crm.create_down_payment_invoice(sales_order_id => id('o'), percentage => 30) \gset
+SELECT is(shown('d1'), 'down_payment 35.71 - 0.00 + 0.00 + 3.30 = 39.01', '30 % of the order, tax in proportion');
+SELECT results_eq($$SELECT product_description LIKE 'Down payment, order ORD-%', quantity, price_per_unit, tax_amount FROM invoice_product WHERE invoice_id = id('d1')$$, $$VALUES (true, 1.00000, 35.71000, 3.3000)$$, 'on one typed line');
+SELECT is((SELECT is_price_locked AND sales_order_id = id('o') FROM invoice WHERE invoice_id = id('d1')), true, 'of the order, with locked prices');
+SELECT remember('d2', invoice_id) FROM sales_crm.create_down_payment_invoice(sales_order_id => id('o'), amount => 20) \gset
+SELECT is(shown('d2'), 'down_payment 18.31 - 0.00 + 0.00 + 1.69 = 20.00', 'another as an amount');
+SELECT is(counted(), '0/0/0 0/0/0', 'they bill no line');
+SELECT refused($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => id('o'))$$, '22023', 'neither percentage nor amount');
+SELECT refused($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => id('o'), percentage => 1, amount => 1)$$, '22023', 'both');
+SELECT refused(format($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => id('o'), %s)$$, what), '22023', what)
+FROM unnest(ARRAY['percentage => 0', 'percentage => 100.1', 'percentage => -1', 'amount => 0', 'amount => -1', 'percentage => ''NaN''', 'amount => ''NaN''']) AS what;
+SELECT refused($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => id('o'), amount => 71.02)$$, 'SC010', 'more than is left');
+SELECT refused($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => id('o'), amount => 0.001)$$, 'SC010', 'less than a cent');
+SELECT refused($$SELECT sales_crm.create_down_payment_invoice(sales_order_id => 0, amount => 1)$$, 'P0002', 'an unknown order');
+SELECT bill('i1', lines => lines('parts 1')) \gset
+SELECT is((SELECT count(*) FROM invoice_product WHERE invoice_id = id('i1')), 1::bigint, 'a part deducts nothing');
+SELECT bill('i2') \gset
+SELECT is(shown('i2'), 'invoice 65.99 - 16.62 + 6.46 + 2.68 = 58.51', 'the final invoice deducts both, its discount is an amount');
+SELECT is(billed(), (SELECT round(total_amount, 2) FROM sales_order WHERE sales_order_id = id('o')), 'all of them come to the order');
+SELECT remember('cut', min(invoice_product_id)) FROM invoice_product WHERE down_payment_invoice_id = id('d1') \gset
+SELECT refused($$UPDATE invoice_product SET price_per_unit = 1 WHERE invoice_product_id = id('cut')$$, 'SC002', 'a deduction is not changed');
+SELECT refused($$DELETE FROM invoice_product WHERE invoice_product_id = id('cut')$$, 'SC002', 'nor deleted');
+SELECT refused($$INSERT INTO invoice_product (invoice_id, product_description, quantity, price_per_unit, down_payment_invoice_id) VALUES (id('i2'), 'mine', -1, 5, id('d2'))$$, 'SC002', 'nor written by hand');
+SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('d1'))$$, 'SC011', 'a deducted down payment stays');
+SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('d1'))$$, 'SC011', 'and is not credited');
+SELECT refused($$UPDATE invoice_product SET price_per_unit = 1 WHERE invoice_id = id('d1')$$, 'SC002', 'nor changed');
+SELECT refused($$UPDATE invoice SET invoice_type = 'invoice' WHERE invoice_id = id('d1')$$, '428C9', 'and remains a down payment');
+SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('i2'), lines => lines('cut -1', 'invoice_product_id'))$$, '22023', 'a deduction is not credited alone');
+SELECT sales_crm.cancel_invoice(invoice_id => id('i2')) \gset
+SELECT lives_ok($$SELECT sales_crm.create_credit_note(invoice_id => id('d2'))$$, 'canceling the final invoice frees them');
+SELECT bill('i3') \gset
+SELECT is(billed(), (SELECT round(total_amount, 2) FROM sales_order WHERE sales_order_id = id('o')), 'the next final invoice deducts the one that is left');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold after down payments');
+
+-- credit notes
+SELECT new_order() \gset
+SELECT bill('i1') \gset
+SELECT remember('p', invoice_product_id) FROM invoice_product WHERE invoice_id = id('i1') AND sales_order_product_id = id('parts') \gset
+SELECT sales_crm.pay_invoice(invoice_id => id('i1')) \gset
+SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('p 1', 'invoice_product_id')) \gset
+SELECT is(shown('c1'), 'credit_note -10.01 - -1.38 + 0.00 + -3.33 = -11.96', 'a paid invoice credited in part: no freight');
+SELECT is((SELECT quantity_credited FROM invoice_product WHERE invoice_product_id = id('p')), 1.00000, 'counted on its line');
+SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('p 2.5', 'invoice_product_id'))$$, 'SC010', 'more than is left of a line');
+SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('c1'))$$, 'SC001', 'a credit note is not credited');
+SELECT refused($$UPDATE invoice_product SET quantity = -2 WHERE invoice_id = id('c1')$$, 'SC002', 'nor changed by hand');
+SELECT refused($$DELETE FROM invoice_product WHERE invoice_id = id('c1')$$, 'SC002', 'nor emptied');
+SELECT remember('c2', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i1')) \gset
+SELECT is((SELECT sum(total_amount) FROM invoice WHERE credited_invoice_id = id('i1')), (SELECT -total_amount FROM invoice WHERE invoice_id = id('i1')), 'the rest, with freight and discounts: minus the invoice');
+SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('i1'))$$, 'SC011', 'then nothing is left');
+SELECT is(counted(), '0/0/0 0/0/0', 'the order can be billed again');
+SELECT is(sales_crm.pay_invoice(invoice_id => id('c2')), 'paid', 'a credit note is paid out');
+SELECT is((SELECT amount FROM payment WHERE invoice_id = id('c2')), (SELECT total_amount FROM invoice WHERE invoice_id = id('c2')), 'with a negative payment');
+SELECT lives_ok($$DELETE FROM invoice WHERE invoice_id = id('c1')$$, 'an open credit note may be deleted');
+SELECT is((SELECT quantity_credited FROM invoice_product WHERE invoice_product_id = id('p')), 2.00000, 'and frees what it took');
+SELECT sales_crm.cancel_payment(payment_id => payment_id) FROM payment WHERE invoice_id = id('i1') \gset
+SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('i1'))$$, 'SC011', 'an invoice with credit notes is not canceled');
+SELECT refused($$UPDATE invoice_product SET quantity = 1 WHERE invoice_product_id = id('p')$$, 'SC002', 'nor are its credited lines changed');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold at the end');
+SELECT * FROM finish();
+ROLLBACK;
