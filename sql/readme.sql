@@ -24,13 +24,18 @@ SELECT quote_number, revision_number, total_amount, state, status_reason FROM cr
 SELECT order_number, invoice_number, i.total_amount, i.balance_amount, o.state AS order_state, i.state AS invoice_state
 FROM crm.invoice AS i JOIN crm.sales_order AS o USING (sales_order_id);
 UPDATE crm.invoice SET freight_amount = 60 WHERE invoice_id = 1;
-INSERT INTO crm.product (product_number, name, unit_group_id, default_unit_id) VALUES ('G-1', 'Grinder', 1, 1);
+INSERT INTO crm.product (product_number, name, unit_group_id, default_unit_id, standard_cost) VALUES ('G-1', 'Grinder', 1, 1, 80);
 SELECT * FROM sales_crm.publish_product(product_id => 1);
+INSERT INTO crm.discount_list (name) VALUES ('Six and more');
+INSERT INTO crm.discount_list_item (discount_list_id, low_quantity, percentage) VALUES (1, 6, 5);
 INSERT INTO crm.price_list (name, currency_code) VALUES ('Standard', 'USD');
-INSERT INTO crm.price_list_item (price_list_id, product_id, unit_id, amount) VALUES (1, 1, 1, 120);
+INSERT INTO crm.price_list_item (price_list_id, product_id, unit_id, pricing_method, percentage, rounding_policy, rounding_option, rounding_amount, discount_list_id)
+VALUES (1, 1, 1, 'percent_margin_standard_cost', 25, 'up', 'ends_in', 0.95, 1);
 UPDATE crm.account SET price_list_id = 1 WHERE account_id = 1;
-INSERT INTO crm.quote (name, account_id) VALUES ('Two grinders', 1) RETURNING quote_id, quote_number, price_list_id;
-INSERT INTO crm.quote_product (quote_id, product_id, quantity) VALUES (3, 1, 2) RETURNING price_per_unit, extended_amount;
+INSERT INTO crm.quote (name, account_id) VALUES ('Six grinders', 1) RETURNING quote_id, quote_number, price_list_id;
+INSERT INTO crm.quote_product (quote_id, product_id, quantity, manual_discount_percentage) VALUES (3, 1, 6, 10)
+RETURNING quote_product_id, price_per_unit, volume_discount_amount, extended_amount;
+SELECT * FROM sales_crm.explain_price(entity => 'quote', line_id => 5);
 SELECT quote_number, total_amount, pricing_error FROM crm.quote WHERE quote_id = 3;
 SELECT * FROM sales_crm.verify();
 \set ECHO none

@@ -88,7 +88,7 @@ pricing_step(CrmTrace *trace, const char *rule, CrmValue result, const char *for
 	step->input = text.data;
 	step->result = result;
 	if (!result.isnull)
-		step->result.value = money_round(result.value, Max(trace->decimals, Min(money_scale(result.value), 10)));
+		step->result.value = money_round(result.value, Max(trace->decimals, Min(money_scale(result.value), 5)));
 	trace->steps = lappend(trace->steps, step);
 }
 
