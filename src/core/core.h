@@ -72,6 +72,7 @@ typedef struct CrmValue
 
 extern CrmValue core_text_value(const char *text);
 extern Datum core_int8_array(const int64 *ids, int n);
+extern Datum core_numeric_array(Datum *numbers, int n);
 extern char *core_expand(const CrmOrganization *org, const char *sql);
 extern uint64 core_run(CrmOrganization *org, CrmStatement *statement,
 					   const CrmValue *args);

@@ -77,7 +77,8 @@ BEGIN
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
          WHERE k.contype = 'f' AND cardinality(k.conkey) = 1 AND c.relnamespace = current_schema()::regnamespace
            AND NOT EXISTS (SELECT FROM pg_index i
-                            WHERE i.indrelid = k.conrelid AND i.indkey[0] = k.conkey[1] AND i.indpred IS NULL)
+                            WHERE i.indrelid = k.conrelid AND i.indkey[0] = k.conkey[1]
+                              AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))
          ORDER BY c.oid, a.attnum
     LOOP
         EXECUTE format('CREATE INDEX %I ON %I (%I)%s', bare.relname || '_' || bare.attname || '_idx', bare.relname, bare.attname,

@@ -319,6 +319,13 @@ core_int8_array(const int64 *ids, int n)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* core_numeric_array makes a numeric[] of numbers. */
+Datum
+core_numeric_array(Datum *numbers, int n)
+{
+	return PointerGetDatum(construct_array(numbers, n, NUMERICOID, -1, false, TYPALIGN_INT));
+}
+
 /*
  * core_result returns a column (from 1) of a row (from 0) of the last result.
  * A table that only looks like ours may give another type, which is refused.

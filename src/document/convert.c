@@ -7,7 +7,6 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -27,6 +26,7 @@ typedef struct LineCopy
 
 static void read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
 					   const int64 *chosen, int n_chosen, LineCopy *copy);
+static void check_left_out(int64 line_id, const int64 *chosen, int n_chosen);
 static char *build_read(CrmOrganization *org, const void *argument);
 static void copy_header(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
 						int64 target_id, int64 argument, const LineCopy *copy);
@@ -37,12 +37,13 @@ static char *build_lines(CrmOrganization *org, const void *argument);
 static char *build_parts(CrmOrganization *org, const void *argument);
 static char *line_insert(CrmOrganization *org, const CrmConversion *conversion,
 						 const CrmOverride *overrides, int n, const char *rounding, const char *from);
-/* A line of the offer itself, unless an alternative that is chosen stands in for it. */
+/* A line of the offer itself, unless an alternative that is chosen stands in for it; members go with their bundle. */
 #define STAYS \
 	"l.line_kind IN ('standard', 'note') AND NOT EXISTS (SELECT FROM @quote_product r " \
-	"WHERE r.alternative_to_id = l.quote_product_id AND r.quote_product_id = ANY ($2))"
+	"WHERE r.alternative_to_id IN (l.bundle_line_id, CASE WHEN l.product_type <> 'required_bundle_member' THEN l.quote_product_id END) " \
+	"AND r.quote_product_id = ANY ($2))"
+#define CHOSEN "coalesce(l.bundle_line_id, l.quote_product_id) = ANY ($2)"
 
-static Datum numeric_array(Datum *elements, int n);
 
 static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, NUMERICARRAYOID};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
@@ -157,14 +158,35 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))
+		{
+			check_left_out(core_result_int8(i, 1), chosen, n_chosen);
 			continue;
+		}
 		copy->source_ids[copy->n] = core_result_int8(i, 1);
 		copy->quantities[copy->n] = core_result_number(i, 2);
 		copy->target_ids[copy->n] = core_next_id(org, target->lines.entity.name,
 												 target->lines.entity.key);
 		copy->n++;
 	}
+	copy->context.source_ids = copy->source_ids;
+	copy->context.target_ids = copy->target_ids;
+	copy->context.n_copied = copy->n;
 	copy->context.has_known_totals = copy->is_whole;
+}
+
+/* check_left_out refuses to choose a member of a bundle that is not chosen itself. */
+static void
+check_left_out(int64 line_id, const int64 *chosen, int n_chosen)
+{
+	for (int i = 0; i < n_chosen; i++)
+	{
+		if (chosen[i] == line_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a member of a bundle cannot be chosen without its bundle"),
+					 errdetail("Line %lld is chosen, the line of its bundle is not.", (long long) line_id),
+					 errhint("Give the key of the bundle's line: its members come along.")));
+	}
 }
 
 /*
@@ -196,8 +218,8 @@ build_read(CrmOrganization *org, const void *argument)
 		is_whole = psprintf("coalesce(l.quantity_invoiced = 0 AND %s = l.quantity, false)", quantity);
 	if (conversion->for_customer)
 	{
-		is_copied = "(" STAYS " OR l.quote_product_id = ANY ($2))";
-		is_whole = "(" STAYS " OR NOT (l.line_kind IN ('standard', 'note') OR l.quote_product_id = ANY ($2)))";
+		is_copied = "(" STAYS " OR " CHOSEN ")";
+		is_whole = "(" STAYS " OR NOT (l.line_kind IN ('standard', 'note') OR " CHOSEN "))";
 	}
 	return psprintf("SELECT l.%1$s, %2$s, %3$s, c.decimals, h.discount_method = 'per_unit', %4$s, "
 					"h.total_line_item_amount, h.total_line_item_discount_amount, h.total_tax, h.pricing_error <> 'none', "
@@ -292,7 +314,7 @@ copy_lines(CrmOrganization *org, const CrmConversion *conversion, int64 target_i
 	CrmValue	args[] = {
 		CRM_INT8(target_id), CRM_DATUM(core_int8_array(copy->source_ids, copy->n)),
 		CRM_DATUM(core_int8_array(copy->target_ids, copy->n)),
-		CRM_DATUM(numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit),
+		CRM_DATUM(core_numeric_array(copy->quantities, copy->n)), CRM_BOOL(copy->context.is_per_unit),
 		CRM_INT4(copy->context.decimals), CRM_BOOL(copy->context.tax_method == TAX_INCLUDED)
 	};
 
@@ -397,10 +419,4 @@ line_insert(CrmOrganization *org, const CrmConversion *conversion,
 					lines->name, lines->key, conversion->target->entity.key, targets.data,
 					lifecycle_map_targets(org, conversion->source_lines, lines->name), sources.data,
 					lifecycle_map_sources(org, conversion->source_lines, lines->name, overrides, n), from);
-}
-
-static Datum
-numeric_array(Datum *elements, int n)
-{
-	return PointerGetDatum(construct_array(elements, n, NUMERICOID, -1, false, TYPALIGN_INT));
 }

@@ -165,6 +165,8 @@ CREATE TABLE quote_product (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );
 CREATE INDEX quote_product_quote_id_idx ON quote_product (quote_id, line_number);
+ALTER TABLE quote_product ADD CONSTRAINT quote_product_bundle_line_id_fkey FOREIGN KEY (bundle_line_id) REFERENCES quote_product ON DELETE CASCADE;
+CREATE UNIQUE INDEX quote_product_bundle_line_id_idx ON quote_product (bundle_line_id, product_association_id) WHERE bundle_line_id IS NOT NULL;
 
 -- Lines of orders.
 CREATE TABLE sales_order_product (
@@ -183,6 +185,8 @@ CREATE TABLE sales_order_product (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );
 CREATE INDEX sales_order_product_sales_order_id_idx ON sales_order_product (sales_order_id, line_number);
+ALTER TABLE sales_order_product ADD CONSTRAINT sales_order_product_bundle_line_id_fkey FOREIGN KEY (bundle_line_id) REFERENCES sales_order_product ON DELETE CASCADE;
+CREATE UNIQUE INDEX sales_order_product_bundle_line_id_idx ON sales_order_product (bundle_line_id, product_association_id) WHERE bundle_line_id IS NOT NULL;
 
 -- Lines of invoices.
 CREATE TABLE invoice_product (
@@ -204,6 +208,8 @@ CREATE TABLE invoice_product (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );
 CREATE INDEX invoice_product_invoice_id_idx ON invoice_product (invoice_id, line_number);
+ALTER TABLE invoice_product ADD CONSTRAINT invoice_product_bundle_line_id_fkey FOREIGN KEY (bundle_line_id) REFERENCES invoice_product ON DELETE CASCADE;
+CREATE UNIQUE INDEX invoice_product_bundle_line_id_idx ON invoice_product (bundle_line_id, product_association_id) WHERE bundle_line_id IS NOT NULL;
 
 -- Deliveries of orders and returns from them, made by sales_crm.deliver_order(), fulfill_order() and return_order().
 CREATE TABLE delivery (

@@ -74,6 +74,8 @@ CREATE TABLE opportunity_product (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );
 CREATE INDEX opportunity_product_opportunity_id_idx ON opportunity_product (opportunity_id, line_number);
+ALTER TABLE opportunity_product ADD CONSTRAINT opportunity_product_bundle_line_id_fkey FOREIGN KEY (bundle_line_id) REFERENCES opportunity_product ON DELETE CASCADE;
+CREATE UNIQUE INDEX opportunity_product_bundle_line_id_idx ON opportunity_product (bundle_line_id, product_association_id) WHERE bundle_line_id IS NOT NULL;
 
 -- Closings of opportunities, one for each time one was won or lost; they stay when it is reopened.
 CREATE TABLE opportunity_close (

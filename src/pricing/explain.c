@@ -149,6 +149,9 @@ explain_line(CrmRow *row, CrmLines *lines, CrmTrace *trace)
 	if (row_is_null(row, "product_id"))
 		pricing_step(trace, "price per unit", CRM_DATUM(row_datum(row, "price_per_unit")),
 					 "typed for \"%s\", which is not in the catalogue", row_text(row, "product_description"));
+	else if (pricing_is_inside_bundle(row))
+		pricing_step(trace, "price per unit", CRM_DATUM(row_datum(row, "price_per_unit")),
+					 "inside the price of the bundle that this is a required member of");
 	else
 		explain_product(row, &context, &around);
 	pricing_keep_rates(row, &context);

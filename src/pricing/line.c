@@ -15,7 +15,7 @@
 
 static void refuse_moved_line(CrmRow *row, const CrmLines *lines);
 static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_noreturn();
-static void complete_product(CrmRow *row, const CrmLineContext *context);
+static void complete_product(CrmRow *row, const CrmLines *lines, const CrmLineContext *context);
 static bool unit_fits(CrmOrganization *org, const CrmOffer *offer);
 static void refuse_product(CrmRow *row, const CrmOffer *offer);
 static void refuse_unit(CrmRow *row, const CrmOffer *offer);
@@ -28,7 +28,8 @@ static void trace_amounts(CrmRow *row, const CrmLineContext *context, Datum disc
 const char *const pricing_line_computed[] = {
 	"volume_discount_amount", "base_amount", "extended_amount", "pricing_error", "tax_details",
 	"quantity_delivered", "quantity_returned", "quantity_invoiced", "quantity_credited",
-	"credited_invoice_product_id", "rounding_amount", "is_copied", NULL
+	"credited_invoice_product_id", "rounding_amount", "is_copied",
+	"product_type", "product_association_id", NULL
 };
 
 /* pricing_complete_line prices a line and computes its amounts. */
@@ -38,6 +39,7 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	CrmLineContext context = {0};
 
 	refuse_moved_line(row, lines);
+	pricing_join_bundle(row, ticket, lines);
 	if (ticket && ticket->kind == TICKET_WRITE)
 		return;
 	pricing_check_percent(row, "manual_discount_percentage");
@@ -57,7 +59,7 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 			refuse_no_document(row, lines);
 		}
 		if (!row_is_null(row, "product_id"))
-			complete_product(row, &context);
+			complete_product(row, lines, &context);
 		else
 		{
 			row_set(row, "volume_discount_amount", money_zero());
@@ -67,6 +69,7 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 			row_set_as(row, "line_number", INT4OID, Int32GetDatum(context.next_number));
 		pricing_complete_tax_category(row, &context);
 		pricing_take_rates(row, &context);
+		pricing_complete_properties(row, ticket);
 		SPI_finish();
 	}
 	pricing_compute_amounts(row, &context);
@@ -110,7 +113,7 @@ refuse_no_document(CrmRow *row, const CrmLines *lines)
 
 /* complete_product checks product, unit and quantity, and finds the price. */
 static void
-complete_product(CrmRow *row, const CrmLineContext *context)
+complete_product(CrmRow *row, const CrmLines *lines, const CrmLineContext *context)
 {
 	const CrmOffer *offer = &context->offer;
 	bool		is_new = ROW_IS_INSERT(row) || row_changed(row, "product_id");
@@ -125,6 +128,8 @@ complete_product(CrmRow *row, const CrmLineContext *context)
 	if (row_is_null(row, "unit_id") && offer->unit_id != 0)
 		row_set_int8(row, "unit_id", offer->unit_id);
 	check_quantity(row, offer);
+	if (offer->is_bundle)
+		pricing_mark_bundle(row, lines);
 	pricing_price_line(row, context);
 }
 
@@ -196,7 +201,9 @@ pricing_price_line(CrmRow *row, const CrmLineContext *context)
 	bool		is_imported = core_import_mode && ROW_IS_INSERT(row) &&
 		!row_is_null(row, "price_per_unit") && !money_is_zero(row_datum(row, "price_per_unit"));
 
-	if (row_bool(row, "is_price_overridden") || is_imported)
+	if (pricing_is_inside_bundle(row))
+		pricing_empty_price(row);
+	else if (row_bool(row, "is_price_overridden") || is_imported)
 	{
 		row_set_text(row, "pricing_error", "none");
 		row_set(row, "volume_discount_amount", money_zero());

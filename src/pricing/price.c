@@ -41,6 +41,7 @@ enum
 	COL_ROUNDING_AMOUNT,
 	COL_IS_WHOLE,
 	COL_DISCOUNT_LIST,
+	COL_IS_BUNDLE,
 	COL_TAX						/* the columns of pricing_tax_columns() */
 };
 
@@ -130,7 +131,7 @@ select_context(const CrmLines *lines, const char *price_list, const char *from)
 					"p.state, p.name, p.unit_group_id, p.default_unit_id, p.quantity_decimals, p.currency_code, "
 					"p.list_price, p.current_cost, p.standard_cost, %6$s, "
 					"i.pricing_method, i.amount, i.percentage, i.rounding_policy, i.rounding_option, i.rounding_amount, "
-					"i.quantity_selling_option = 'whole', i.discount_list_id, %9$s "
+					"i.quantity_selling_option = 'whole', i.discount_list_id, p.product_structure = 'bundle', %9$s "
 					"FROM @%7$s h %8$s WHERE h.%5$s = $1",
 					lines->has_lock ? "h.is_price_locked" : "false", lines->date_column ? "h." : "NULL::date",
 					lines->date_column ? lines->date_column : "", lines->entity.name, lines->header->key,
@@ -176,6 +177,7 @@ static void
 read_offer(CrmOffer *offer)
 {
 	offer->product_name = core_result_text(0, COL_PRODUCT_NAME);
+	offer->is_bundle = core_result_bool(0, COL_IS_BUNDLE);
 	offer->unit_group_id = core_result_int8(0, COL_UNIT_GROUP);
 	offer->default_unit_id = core_result_int8(0, COL_DEFAULT_UNIT);
 	offer->quantity_decimals = core_result_int4(0, COL_QUANTITY_DECIMALS);

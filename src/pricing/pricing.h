@@ -76,6 +76,7 @@ typedef struct CrmOffer
 {
 	char	   *product_state;	/* NULL: there is no such product */
 	char	   *product_name;
+	bool		is_bundle;
 	int64		unit_group_id;
 	int64		default_unit_id;
 	int64		unit_id;		/* that the price is for: the line's, else the default */
@@ -109,6 +110,19 @@ extern Datum pricing_volume_discount(CrmOrganization *org, const CrmOffer *offer
 
 /* ---- lines and headers (line.c, header.c, rollup.c, reprice.c) ---- */
 
+/* The statements by which the members of bundles follow (bundle.c). */
+typedef struct CrmBundleStatements
+{
+	CrmStatement place;			/* of a line that is inserted by hand */
+	CrmStatement behind;		/* lines that make room for new members */
+	CrmStatement renumber;
+	CrmStatement members;
+	CrmStatement insert;
+	CrmStatement lock;			/* members whose bundle changed */
+	CrmStatement follow;
+	CrmStatement orphaned;		/* bundles that a required member was taken from */
+} CrmBundleStatements;
+
 /* The lines of one kind of document. */
 typedef struct CrmLines
 {
@@ -121,6 +135,7 @@ typedef struct CrmLines
 	CrmStatement lock_headers;
 	CrmStatement roll_up;
 	CrmStatement roll_up_tax;	/* ... where the sums of the lines are not enough */
+	CrmBundleStatements bundles;
 } CrmLines;
 
 /* Where the tax of a document's lines comes from. */
@@ -159,6 +174,9 @@ typedef struct CrmLineContext
 	CrmTaxRate *rates;			/* of this line */
 	int			n_rates;
 	bool		has_kept_rates; /* they are those that the line stored */
+	const int64 *source_ids;	/* the lines that are copied, */
+	const int64 *target_ids;	/* and what each becomes */
+	int			n_copied;
 	bool		has_known_totals;	/* header was written with these totals: */
 	Datum		amount;
 	Datum		discount;
@@ -202,6 +220,18 @@ extern void pricing_trace_tax(CrmRow *row, const CrmLineContext *context, Datum 
 extern char *pricing_tax_sums(const CrmLines *lines);
 extern void pricing_add_tax_checks(const CrmLines *lines);
 extern void pricing_init(void);
+
+/* ---- bundles and properties of lines (bundle.c, bundle_sql.c, properties.c) ---- */
+#define PRICING_REQUIRED_MEMBER "required_bundle_member"
+#define PRICING_OPTIONAL_MEMBER "optional_bundle_member"
+
+extern void pricing_build_bundles(CrmLines *lines);
+extern void pricing_join_bundle(CrmRow *row, CrmTicket *ticket, CrmLines *lines);
+extern void pricing_mark_bundle(CrmRow *row, const CrmLines *lines);
+extern bool pricing_is_inside_bundle(const CrmRow *row);
+extern void pricing_empty_price(CrmRow *row);
+extern void pricing_follow_bundles(TriggerData *trigdata, CrmLines *lines);
+extern void pricing_complete_properties(CrmRow *row, const CrmTicket *ticket);
 
 #define PRICING_COMPUTED_TOTALS \
 	"total_line_item_amount", "total_line_item_discount_amount", "total_discount_amount", \

@@ -81,6 +81,7 @@ pricing_add_lines(CrmLines *lines)
 		"FROM pg_catalog.unnest($1) AS x(id) LEFT JOIN @%1$s l ON l.%2$s = x.id AND l.line_kind = 'standard' "
 		"GROUP BY x.id", line, key));
 	lines->roll_up_tax = roll_up_of(lines, pricing_tax_sums(lines));
+	pricing_build_bundles(lines);
 	all_lines[n_lines++] = lines;
 	MemoryContextSwitchTo(caller);
 	lifecycle_add_entity(&lines->entity);
@@ -118,6 +119,7 @@ pricing_roll_up(PG_FUNCTION_ARGS)
 	int64	   *headers;
 	int			n;
 
+	pricing_follow_bundles(trigdata, lines);
 	if (is_counting(trigdata, lines) ||
 		(birth && birth->context && has_these_totals(trigdata, birth->context)))
 		return PointerGetDatum(NULL);

@@ -52,7 +52,10 @@ CREATE TABLE template_totals (
 -- Template: one line of a document: a product of the catalogue, a write-in product or a note (D§1.5, D§4.4).
 CREATE TABLE template_line (
     line_number integer NOT NULL,    -- Place of the line in the document; the next one when none is given.
-    line_kind text NOT NULL DEFAULT 'standard',    -- standard; optional and alternative are shown but not summed; note is text only.
+    line_kind text NOT NULL DEFAULT 'standard',    -- standard; optional and alternative are shown but not summed; note is text only. The members of a bundle follow its line.
+    product_type text NOT NULL DEFAULT 'product',    -- product; bundle; required_bundle_member, whose price is inside the bundle's; or optional_bundle_member; computed.
+    bundle_line_id bigint,    -- Line of the bundle that this one is a member of; goes with it. Give it to add an optional member again.
+    product_association_id bigint,    -- Member of the bundle in the catalogue; computed.
     product_id bigint,    -- Product of the catalogue; empty for a write-in.
     product_description text,    -- Name of a write-in product; empty when product_id is given.
     unit_id bigint,    -- Unit of the quantity; default the product's unit, none for a write-in.
@@ -68,7 +71,11 @@ CREATE TABLE template_line (
     base_amount numeric(19,4) NOT NULL DEFAULT 0,    -- Quantity times price less volume discount, in the document's currency; computed.
     extended_amount numeric(19,4) NOT NULL DEFAULT 0,    -- What the line comes to: base amount less manual discount, plus tax unless that is included in the price; computed.
     pricing_error text NOT NULL DEFAULT 'none',    -- Why the line has no price, such as product_not_in_price_list; none = it has one (D§4.10).
+    properties jsonb,    -- What the customer chose of the product's properties, as {"colour": "red"}; defaults are filled in.
     description text,    -- Remarks; the text of a note.
+    CONSTRAINT template_line_product_type_check CHECK (product_type IN ('product', 'bundle', 'required_bundle_member', 'optional_bundle_member')),
+    CONSTRAINT template_line_bundle_check CHECK ((bundle_line_id IS NOT NULL) = (product_type IN ('required_bundle_member', 'optional_bundle_member'))),
+    CONSTRAINT template_line_properties_check CHECK (jsonb_typeof(properties) = 'object'),
     CONSTRAINT template_line_line_kind_check CHECK (line_kind IN ('standard', 'optional', 'alternative', 'note')),
     CONSTRAINT template_line_product_check CHECK (CASE WHEN line_kind = 'note'
         THEN product_id IS NULL AND coalesce(product_description, description) IS NOT NULL

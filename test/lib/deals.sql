@@ -31,3 +31,13 @@ SELECT count(*) FROM (SELECT sales_order_id FROM sales_order ORDER BY sales_orde
 SELECT count(*) FROM (SELECT sales_order_id FROM sales_order WHERE state = 'active' ORDER BY sales_order_id LIMIT 1) AS s, LATERAL sales_crm.cancel_order(sales_order_id => s.sales_order_id) AS changed;
 SELECT paid.state FROM sales_crm.pay_invoice(invoice_id => (SELECT min(invoice_id) FROM invoice)) AS paid;
 SELECT paid.state FROM sales_crm.pay_invoice(invoice_id => (SELECT max(invoice_id) FROM invoice), amount => 10) AS paid;
+
+-- A bundle with a property on the quotes that are still drafts.
+INSERT INTO product (product_number, name, product_structure, unit_group_id, default_unit_id)
+SELECT 'P-SET', 'Set', 'bundle', u.unit_group_id, u.unit_id FROM (SELECT * FROM unit WHERE is_base_unit LIMIT 1) AS u;
+INSERT INTO product_association (bundle_id, product_id, unit_id, quantity, is_required)
+SELECT b.product_id, m.product_id, m.default_unit_id, m.product_id, m.product_id < 3 FROM product AS b, product AS m WHERE b.product_number = 'P-SET' AND m.product_id <= 3;
+INSERT INTO product_property (product_id, name, data_type, default_value) SELECT product_id, 'wrapping', 'text', 'plain' FROM product WHERE product_number = 'P-SET';
+SELECT published.state FROM product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS published (state) WHERE p.product_number = 'P-SET';
+INSERT INTO price_list_item (price_list_id, product_id, unit_id, amount) SELECT l.price_list_id, p.product_id, p.default_unit_id, 99.5 FROM price_list AS l, product AS p WHERE p.product_number = 'P-SET';
+INSERT INTO quote_product (quote_id, product_id, quantity) SELECT q.quote_id, p.product_id, 2 FROM quote AS q, product AS p WHERE q.state = 'draft' AND p.product_number = 'P-SET';

@@ -32,7 +32,7 @@ CREATE TRIGGER record AFTER UPDATE ON tap_fake.lead REFERENCING OLD TABLE AS o N
 CREATE TRIGGER record_birth AFTER INSERT ON tap_fake.lead REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.record_state('lead');
 SELECT refused('UPDATE tap_fake.lead SET state = ''open''', 'SC001', 'a history trigger meets NULL');
 SELECT lives_ok('INSERT INTO tap_fake.lead VALUES (2, NULL, NULL)', 'a history trigger on the wrong event');
-CREATE TABLE tap_fake.other (quote_id text, state text);
+CREATE TABLE tap_fake.other (quote_id text, state text, quote_product_id bigint, product_type text, bundle_line_id bigint, quantity numeric, unit_id bigint, line_kind text);
 CREATE TRIGGER record AFTER UPDATE ON tap_fake.other REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.record_state('quote');
 CREATE TRIGGER stage AFTER UPDATE ON tap_fake.other REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.record_stage();
 CREATE TRIGGER sum AFTER UPDATE ON tap_fake.other REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.roll_up('quote_product');
