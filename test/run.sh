@@ -4,7 +4,7 @@
 # The last line reads "N passed, N failed"; the exit status is not 0 when anything failed.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
-ALL="lint regress pgtap isolation tap real_data"
+ALL="lint regress pgtap isolation tap real_data property"
 suites=${*:-$ALL}
 CLUSTER=
 passed=0 failed=0 summary=
@@ -101,11 +101,13 @@ suite_tap() {
 }
 
 suite_real_data() { bash test/real_data.sh; }
+suite_property() { bash test/property.sh; }
 
 count_lint()      { count_lines '^ok ' '^not ok '; }
 count_regress()   { count_lines '\.\.\. +ok ' '\.\.\. (FAILED|failed)'; }
 count_isolation() { count_regress; }
 count_real_data() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' | tail -n 1; }
+count_property()  { count_real_data; }
 count_tap()       { count_pgtap; }
 count_lines()     { awk -v good="$1" -v bad="$2" '$0 ~ bad { f++; next } $0 ~ good { p++ } END { print p + 0, f + 0 }'; }
 count_pgtap() {
@@ -116,7 +118,7 @@ count_pgtap() {
 }
 
 files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
-files_real_data=test/real_data.sh
+files_real_data=test/real_data.sh files_property=test/property.sh
 
 for suite in $suites; do
 	files=files_$suite
