@@ -15,7 +15,7 @@ CREATE INDEX ON play.document (chain_id);
 CREATE TABLE play.step (round integer NOT NULL, chain_id integer NOT NULL, action text NOT NULL, entity text, id bigint, expected text, got text, message text);
 -- What was typed on a line, and on a header, in a round.
 CREATE TABLE play.intent (round integer, entity text, line_id bigint, is_new boolean, line_kind text, product_id bigint, unit_id bigint, quantity numeric, is_price_overridden boolean,
-    price_per_unit numeric, manual_discount_percentage numeric, manual_discount_amount numeric, tax_amount numeric, PRIMARY KEY (round, entity, line_id));
+    price_per_unit numeric, manual_discount_percentage numeric, manual_discount_amount numeric, tax_amount numeric, tax_category text, PRIMARY KEY (round, entity, line_id));
 CREATE TABLE play.header_intent (round integer, entity text, id bigint, discount_percentage numeric, discount_amount numeric, freight_amount numeric, PRIMARY KEY (round, entity, id));
 -- Documents whose catalogue lines were priced anew, or whose lock was set.
 CREATE TABLE play.repriced (round integer, entity text, id bigint, PRIMARY KEY (round, entity, id));

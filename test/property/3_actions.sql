@@ -33,9 +33,9 @@ BEGIN
 		IF made.line_kind <> 'note' AND play.chance(75) THEN
 			IF in_list IS NOT NULL AND play.chance(97) THEN
 				SELECT product_id, unit_id INTO made.product_id, made.unit_id FROM crm.price_list_item JOIN crm.product USING (product_id)
-				WHERE price_list_item.price_list_id = in_list AND product.state = 'active' ORDER BY price_list_item_id OFFSET play.whole(0, 150) LIMIT 1;
+				WHERE price_list_item.price_list_id = in_list AND product.state IN ('active', 'under_revision') ORDER BY product_number, unit_id OFFSET play.whole(0, 200) LIMIT 1;
 			ELSE
-				SELECT product_id INTO made.product_id FROM crm.product WHERE state = 'active' AND product_structure = 'product' ORDER BY product_id OFFSET play.whole(0, 59) LIMIT 1;
+				SELECT product_id INTO made.product_id FROM crm.product WHERE state IN ('active', 'under_revision') AND product_structure = 'product' ORDER BY product_id OFFSET play.whole(0, 89) LIMIT 1;
 			END IF;
 		END IF;
 	END IF;
@@ -43,7 +43,9 @@ BEGIN
 		made.quantity := 1; made.price_per_unit := 0; made.manual_discount_amount := 0; made.tax_amount := 0;
 		RETURN made;
 	END IF;
-	SELECT quantity_decimals INTO decimals FROM crm.product WHERE product_id = made.product_id;
+	IF made.is_new AND play.chance(20) THEN made.tax_category := play.pick('{standard,reduced,zero,exempt}'); END IF;
+	SELECT CASE WHEN EXISTS (SELECT FROM crm.price_list_item AS i WHERE i.product_id = made.product_id AND i.quantity_selling_option = 'whole') THEN 0 ELSE p.quantity_decimals END
+	INTO decimals FROM crm.product AS p WHERE p.product_id = made.product_id;
 	IF made.is_new OR play.chance(70) THEN made.quantity := play.quantity(coalesce(decimals, 5)); END IF;
 	IF made.product_id IS NULL OR play.chance(15) THEN
 		made.is_price_overridden := made.product_id IS NOT NULL;
@@ -72,15 +74,15 @@ BEGIN
 		WITH wish AS (SELECT w.*, w.ordinality::text AS tag FROM unnest($2) WITH ORDINALITY AS w),
 		made AS (
 			INSERT INTO crm.%1$I (%2$I, line_kind, product_id, product_description, unit_id, quantity, is_price_overridden, price_per_unit,
-			                      manual_discount_percentage, manual_discount_amount, tax_amount, description)
+			                      manual_discount_percentage, manual_discount_amount, tax_amount, tax_category, description)
 			SELECT $1, line_kind, product_id, CASE WHEN product_id IS NULL THEN 'typed in' END, unit_id, quantity, coalesce(is_price_overridden, false), price_per_unit,
-			       manual_discount_percentage, manual_discount_amount, tax_amount, tag
+			       manual_discount_percentage, manual_discount_amount, tax_amount, tax_category, tag
 			FROM wish ORDER BY ordinality
 			RETURNING %3$I AS made_id, description, unit_id AS made_unit)
 		INSERT INTO play.intent (round, entity, line_id, is_new, line_kind, product_id, unit_id, quantity, is_price_overridden, price_per_unit,
-		                         manual_discount_percentage, manual_discount_amount, tax_amount)
+		                         manual_discount_percentage, manual_discount_amount, tax_amount, tax_category)
 		SELECT play.round(), $3, made_id, true, line_kind, product_id, made_unit, quantity, is_price_overridden, price_per_unit,
-		       manual_discount_percentage, manual_discount_amount, tax_amount
+		       manual_discount_percentage, manual_discount_amount, tax_amount, tax_category
 		FROM wish JOIN made ON made.description = wish.tag
 	$sql$, in_entity || '_product', in_entity || '_id', in_entity || '_product_id') USING of_id, wishes, in_entity;
 END $$;
@@ -105,7 +107,7 @@ CREATE FUNCTION play.as_stored(in_entity text, of_line bigint) RETURNS play.inte
 DECLARE made play.intent;
 BEGIN
 	EXECUTE format('SELECT play.round(), $2, %I, false, line_kind, product_id, unit_id, quantity, is_price_overridden, price_per_unit, manual_discount_percentage,
-	                manual_discount_amount, tax_amount FROM crm.%I WHERE %1$I = $1', in_entity || '_product_id', in_entity || '_product') INTO made USING of_line, in_entity;
+	                manual_discount_amount, tax_amount, tax_category FROM crm.%I WHERE %1$I = $1', in_entity || '_product_id', in_entity || '_product') INTO made USING of_line, in_entity;
 	RETURN made;
 END $$;
 
@@ -169,16 +171,16 @@ BEGIN
 	in_currency := play.pick('{USD,EUR,JPY,KWD,CLF}');
 	wish := play.draw_header(in_entity, NULL);
 	EXECUTE format($sql$
-		INSERT INTO crm.%1$I (name, account_id, contact_id, price_list_id, currency_code, discount_percentage, discount_amount, freight_amount, discount_method, tax_rounding %3$s)
+		INSERT INTO crm.%1$I (name, account_id, contact_id, price_list_id, currency_code, discount_percentage, discount_amount, freight_amount, discount_method, tax_rounding, tax_method %3$s)
 		SELECT $1, CASE WHEN $2 THEN (SELECT account_id FROM crm.account ORDER BY account_id OFFSET $3 LIMIT 1) END,
 		       CASE WHEN NOT $2 THEN (SELECT contact_id FROM crm.contact ORDER BY contact_id OFFSET $3 / 2 LIMIT 1) END,
-		       (SELECT price_list_id FROM crm.price_list WHERE currency_code = $4 ORDER BY price_list_id OFFSET $5 LIMIT 1), $4, $6, $7, $8, $9, $10 %4$s
+		       (SELECT price_list_id FROM crm.price_list WHERE currency_code = $4 ORDER BY price_list_id OFFSET $5 LIMIT 1), $4, $6, $7, $8, $9, $10, $11 %4$s
 		RETURNING %2$I $sql$, in_entity, in_entity || '_id',
 		CASE in_entity WHEN 'opportunity' THEN ', is_revenue_system_calculated' WHEN 'invoice' THEN ', invoice_date' WHEN 'quote' THEN ', effective_from, effective_to' ELSE '' END,
 		CASE in_entity WHEN 'opportunity' THEN ', ' || play.chance(60) WHEN 'invoice' THEN format(', current_date - %s', play.whole(0, 60))
 		               WHEN 'quote' THEN format(', current_date - %s, current_date + %s', play.whole(0, 20), play.whole(1, 60)) ELSE '' END)
-	INTO made USING 'Chain ' || of_chain, play.chance(75), play.whole(0, 39), in_currency, play.whole(0, 1), wish.discount_percentage, wish.discount_amount, wish.freight_amount,
-		play.pick('{line_item,line_item,per_unit}'), play.pick('{line,document}');
+	INTO made USING 'Chain ' || of_chain, play.chance(75), play.whole(0, 39), in_currency, CASE WHEN play.chance(10) THEN 2 ELSE play.whole(0, 1) END, wish.discount_percentage, wish.discount_amount, wish.freight_amount,
+		play.pick('{line_item,line_item,per_unit}'), play.pick('{line,document}'), play.pick('{typed,excluded,included}');
 	PERFORM play.remember(in_entity, made, of_chain, 'insert');
 	INSERT INTO play.header_intent VALUES (wish.round, wish.entity, made, wish.discount_percentage, wish.discount_amount, wish.freight_amount);
 	PERFORM play.add_lines(in_entity, made, play.whole(2, 6));
@@ -200,6 +202,9 @@ BEGIN
 	WHEN 'delete_line' THEN PERFORM play.delete_line(in_entity, of_id);
 	WHEN 'edit_header' THEN PERFORM play.edit_header(in_entity, of_id);
 	WHEN 'change_list' THEN PERFORM play.change_list(in_entity, of_id);
+	WHEN 'reprice' THEN
+		PERFORM sales_crm.reprice(entity => in_entity, id => of_id);
+		INSERT INTO play.repriced VALUES (play.round(), in_entity, of_id);
 	WHEN 'create_quote_from_opportunity' THEN made_entity := 'quote'; made := sales_crm.create_quote_from_opportunity(opportunity_id => of_id);
 	WHEN 'create_order_from_opportunity' THEN made_entity := 'sales_order'; made := sales_crm.create_order_from_opportunity(opportunity_id => of_id);
 	WHEN 'create_invoice_from_opportunity' THEN made_entity := 'invoice'; made := sales_crm.create_invoice_from_opportunity(opportunity_id => of_id);
@@ -268,6 +273,7 @@ CREATE FUNCTION play.choices(of_chain integer) RETURNS TABLE (action text, entit
 		       ('delete_line', 'opportunity quote sales_order invoice', 'open draft active', 0.4, NULL),
 		       ('edit_header', 'opportunity quote sales_order invoice', 'open draft active', 1, NULL),
 		       ('change_list', 'opportunity quote sales_order invoice', 'open draft active', 0.3, NULL),
+		       ('reprice', 'opportunity quote sales_order invoice', 'open draft active', 0.7, CASE WHEN d.is_locked THEN 'SC002' END),
 		       ('create_quote_from_opportunity', 'opportunity', 'open won lost', CASE WHEN size.n < 8 THEN 3 ELSE 0 END, NULL),
 		       ('create_order_from_opportunity', 'opportunity', 'open won lost', CASE WHEN size.n < 4 THEN 0.5 ELSE 0 END, NULL),
 		       ('create_invoice_from_opportunity', 'opportunity', 'open won lost', CASE WHEN size.n < 4 THEN 0.3 ELSE 0 END, NULL),
@@ -299,9 +305,31 @@ $$;
 -- Where one SQLSTATE cannot be foretold by a glance at the header: those that may come.
 CREATE TABLE play.tolerated (action text, sqlstate text, why text);
 INSERT INTO play.tolerated VALUES
+	('change_list', 'SC016', 'the other list sells the product in whole units'),
 	('delete_line', '23503', 'a document was made from the line'),
 	('cancel_invoice', 'SC010', 'an invoice line against the sign of its order line was made up for by another'),
 	('edit_line', 'SC010', 'an order line below what is invoiced, an invoice line above what was ordered');
+
+-- The catalogue moves between two rounds: amounts, percentages, costs, rates of currencies and taxes, and products that are revised.
+CREATE FUNCTION play.move_catalogue() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM play.seed('catalogue ' || play.round());
+	UPDATE crm.price_list_item SET amount = amount * 1.1 + 0.3, percentage = least(percentage + 1.25, 99) WHERE price_list_item_id % 17 = play.round() % 17;
+	UPDATE crm.price_list_item SET rounding_amount = rounding_amount + 1 WHERE price_list_item_id % 37 = play.round() % 37 AND rounding_policy <> 'none';
+	UPDATE crm.product SET current_cost = current_cost + 1.1, standard_cost = standard_cost * 1.02 WHERE product_id % 13 = play.round() % 13 AND state = 'active';
+	UPDATE crm.discount_list_item SET percentage = percentage * 0.9, amount = amount * 0.9 WHERE discount_list_item_id % 7 = play.round() % 7;
+	UPDATE crm.currency SET exchange_rate = exchange_rate * 1.01 WHERE currency_code = (ARRAY['EUR', 'JPY', 'KWD', 'CLF'])[1 + play.round() % 4];
+	UPDATE crm.tax_rate SET percentage = percentage + 0.125 WHERE tax_rate_id % 5 = play.round() % 5 AND percentage < 40;
+	UPDATE crm.tax_rate SET state = CASE state WHEN 'active' THEN 'inactive' ELSE 'active' END, status_reason = CASE state WHEN 'active' THEN 'inactive' ELSE 'active' END WHERE name = 'Levy' AND play.round() % 5 = 0;
+	UPDATE crm.organization_setting SET value = (ARRAY['2', '2', '3', '1', '4', '0'])[1 + play.round() / 3 % 6] WHERE name = 'pricing_decimals';
+	IF play.round() % 4 = 1 THEN
+		PERFORM count(r.state) FROM crm.product AS p, LATERAL sales_crm.revise_product(product_id => p.product_id) AS r WHERE p.product_number LIKE 'play-%' AND p.product_id % 9 = 3 AND p.state = 'active';
+		UPDATE crm.product SET list_price = list_price * 2, current_cost = 1, standard_cost = 1 WHERE state = 'under_revision';
+	ELSIF play.round() % 4 = 3 THEN
+		PERFORM count(r.state) FROM crm.product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS r WHERE p.state = 'under_revision' AND p.product_id % 2 = 0;
+		PERFORM count(r.state) FROM crm.product AS p, LATERAL sales_crm.revert_product(product_id => p.product_id) AS r WHERE p.state = 'under_revision';
+	END IF;
+END $$;
 
 -- One step of one chain.
 CREATE FUNCTION play.act(of_chain integer) RETURNS void LANGUAGE plpgsql AS $$

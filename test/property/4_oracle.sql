@@ -9,7 +9,7 @@ DECLARE
 BEGIN
 	FOREACH entity IN ARRAY '{opportunity,quote,sales_order,invoice}'::text[] LOOP
 		lines := lines || format($sql$ %s SELECT %L::text AS entity, %I AS id, %I AS line_id, line_number, line_kind, product_id, product_description, unit_id, quantity, is_price_overridden, price_per_unit,
-			volume_discount_amount, manual_discount_percentage, manual_discount_amount, tax_amount, base_amount, extended_amount, pricing_error,
+			volume_discount_amount, manual_discount_percentage, manual_discount_amount, tax_amount, tax_category, tax_details, base_amount, extended_amount, pricing_error,
 			%s AS source_entity, %s AS source_line_id, %s AS quantity_invoiced FROM crm.%I $sql$,
 			CASE lines WHEN '' THEN '' ELSE 'UNION ALL' END, entity, entity || '_id', entity || '_product_id',
 			CASE entity WHEN 'opportunity' THEN 'NULL::text' WHEN 'quote' THEN $sql$ CASE WHEN opportunity_product_id IS NOT NULL THEN 'opportunity' END $sql$
@@ -18,11 +18,16 @@ BEGIN
 			CASE entity WHEN 'opportunity' THEN 'NULL::bigint' WHEN 'quote' THEN 'opportunity_product_id' WHEN 'sales_order' THEN 'coalesce(quote_product_id, opportunity_product_id)'
 			            ELSE 'coalesce(sales_order_product_id, opportunity_product_id)' END,
 			CASE entity WHEN 'sales_order' THEN 'quantity_invoiced' ELSE '0::numeric' END, entity || '_product');
-		headers := headers || format($sql$ %s SELECT %L::text AS entity, %I AS id, h.state, h.price_list_id, h.currency_code, c.decimals, h.exchange_rate, h.discount_method, h.tax_rounding, h.discount_percentage,
+		headers := headers || format($sql$ %s SELECT %L::text AS entity, h.%I AS id, h.state, h.price_list_id, h.currency_code, c.decimals, h.exchange_rate, h.discount_method, h.tax_rounding, h.tax_method, h.discount_percentage,
 			h.discount_amount, h.freight_amount, total_line_item_amount, total_line_item_discount_amount, total_discount_amount, total_amount_less_freight, total_tax, total_amount,
-			total_amount_base, pricing_error, %s AS is_price_locked, %s AS on_date FROM crm.%I AS h JOIN crm.currency AS c USING (currency_code) $sql$,
+			total_amount_base, pricing_error, %s AS is_price_locked, %s AS on_date, %s AS country, %s AS state_or_province FROM crm.%I AS h JOIN crm.currency AS c USING (currency_code) %s $sql$,
 			CASE headers WHEN '' THEN '' ELSE 'UNION ALL' END, entity, entity || '_id', CASE WHEN entity IN ('sales_order', 'invoice') THEN 'is_price_locked' ELSE 'false' END,
-			CASE entity WHEN 'opportunity' THEN 'current_date' WHEN 'quote' THEN 'effective_from' WHEN 'invoice' THEN 'invoice_date' ELSE 'h.created_at::date' END, entity);
+			CASE entity WHEN 'opportunity' THEN 'current_date' WHEN 'quote' THEN 'effective_from' WHEN 'invoice' THEN 'invoice_date' ELSE 'h.created_at::date' END,
+			CASE entity WHEN 'opportunity' THEN 'CASE WHEN a.account_id IS NOT NULL THEN a.address_country ELSE k.address_country END'
+			            ELSE $sql$ CASE WHEN nullif(btrim(coalesce(ship_to_country, '') || coalesce(ship_to_state_or_province, '')), '') IS NOT NULL THEN ship_to_country ELSE bill_to_country END $sql$ END,
+			CASE entity WHEN 'opportunity' THEN 'CASE WHEN a.account_id IS NOT NULL THEN a.address_state_or_province ELSE k.address_state_or_province END'
+			            ELSE $sql$ CASE WHEN nullif(btrim(coalesce(ship_to_country, '') || coalesce(ship_to_state_or_province, '')), '') IS NOT NULL THEN ship_to_state_or_province ELSE bill_to_state_or_province END $sql$ END,
+			entity, CASE entity WHEN 'opportunity' THEN 'LEFT JOIN crm.account AS a USING (account_id) LEFT JOIN crm.contact AS k ON k.contact_id = h.contact_id' ELSE '' END);
 	END LOOP;
 	EXECUTE 'CREATE VIEW oracle.line_stored AS ' || lines;
 	EXECUTE 'CREATE VIEW oracle.header_stored AS ' || headers;
@@ -49,124 +54,199 @@ BEGIN
 	TRUNCATE oracle.line, oracle.header;
 	INSERT INTO oracle.line SELECT * FROM oracle.line_stored;
 	INSERT INTO oracle.header SELECT * FROM oracle.header_stored;
+	TRUNCATE oracle.catalogue;
+	INSERT INTO oracle.catalogue SELECT * FROM oracle.catalogue_now;
+	ANALYZE oracle.catalogue;
 	ANALYZE oracle.line, oracle.header, oracle.line_before, oracle.header_before, play.document, play.intent, play.header_intent, play.repriced, play.lock_set, play.step;
 END $$;
 
--- The price of one unit by the catalogue as it is now, or why there is none (D§4.1, §4.10).
-CREATE FUNCTION oracle.catalogue_price(of_product bigint, in_unit bigint, of_list bigint, OUT price numeric, OUT error text, OUT price_list_item_id bigint) LANGUAGE sql STABLE AS $$
-	SELECT CASE WHEN e.error = 'none' THEN i.amount ELSE 0 END, e.error, i.price_list_item_id
-	FROM (SELECT) AS one
-	LEFT JOIN crm.price_list AS l ON l.price_list_id = of_list
-	LEFT JOIN crm.price_list_item AS i ON i.price_list_id = of_list AND i.product_id = of_product AND i.unit_id = in_unit,
-	LATERAL (SELECT CASE WHEN of_list IS NULL THEN 'missing_price_list' WHEN i.price_list_item_id IS NULL THEN 'product_not_in_price_list'
-	                     WHEN l.state <> 'active' THEN 'inactive_price_list' WHEN i.amount IS NULL THEN 'missing_price_list_amount' ELSE 'none' END) AS e (error)
+-- What is sold of a product: the version before, while the next is prepared.
+CREATE VIEW oracle.product AS
+	SELECT p.product_id, coalesce((s.old).default_unit_id, p.default_unit_id) AS default_unit_id, CASE WHEN v.product_id IS NULL THEN p.currency_code ELSE (s.old).currency_code END AS currency_code,
+	       CASE WHEN v.product_id IS NULL THEN p.list_price ELSE (s.old).list_price END AS list_price, CASE WHEN v.product_id IS NULL THEN p.current_cost ELSE (s.old).current_cost END AS current_cost,
+	       CASE WHEN v.product_id IS NULL THEN p.standard_cost ELSE (s.old).standard_cost END AS standard_cost, p.tax_category
+	FROM crm.product AS p LEFT JOIN crm.product_version AS v ON v.product_id = p.product_id AND v.ended_at IS NULL AND p.state = 'under_revision',
+	LATERAL (SELECT jsonb_populate_record(NULL::crm.product, v.snapshot) AS old) AS s;
+
+-- A price that ends in or is a multiple of an amount (D§4.1). Candidates that end in a are k x u + a, u the power of ten above the whole part of a; a tie goes up.
+CREATE FUNCTION oracle.rounded(price numeric, policy text, option text, a numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN policy = 'none' THEN price WHEN policy = 'up' THEN above WHEN policy = 'down' THEN below WHEN price - below < above - price THEN below ELSE above END
+	FROM (SELECT CASE option WHEN 'multiple_of' THEN 0 ELSE a END AS start,
+	             CASE WHEN option = 'multiple_of' THEN a WHEN a < 1 THEN 1 ELSE ('1' || repeat('0', length(trunc(a)::text)))::numeric END AS step) AS s,
+	LATERAL (SELECT start + step * greatest(floor((price - start) / step), 0) AS below, start + step * greatest(ceil((price - start) / step), 0) AS above) AS c
 $$;
 
--- What each line must say.
+-- The price of one unit by each item as the catalogue is now, or why there is none (D§4.1, §4.10). What is divided is divided once and last, so that it is exact where it can be.
+CREATE VIEW oracle.catalogue_now AS
+	SELECT i.price_list_id, i.product_id, i.unit_id, l.state = 'active' AS is_active, l.begin_date, l.end_date, i.discount_list_id, e.error,
+	       CASE WHEN e.error <> 'none' THEN 0 WHEN i.pricing_method = 'currency_amount' THEN i.amount
+	            ELSE round(oracle.rounded(w.value, i.rounding_policy, i.rounding_option, i.rounding_amount), (SELECT value::integer FROM crm.organization_setting WHERE name = 'pricing_decimals')) END AS price
+	FROM crm.price_list_item AS i JOIN crm.price_list AS l USING (price_list_id) JOIN oracle.product AS p USING (product_id)
+	JOIN crm.unit AS u USING (unit_id) JOIN crm.unit AS d ON d.unit_id = p.default_unit_id,
+	LATERAL (SELECT CASE WHEN i.pricing_method = 'percent_of_list' THEN p.list_price WHEN i.pricing_method LIKE '%current_cost' THEN p.current_cost WHEN i.pricing_method LIKE '%standard_cost' THEN p.standard_cost END) AS o (origin),
+	LATERAL (SELECT CASE WHEN i.pricing_method = 'currency_amount' THEN CASE WHEN i.amount IS NULL THEN 'missing_price_list_amount' ELSE 'none' END
+	                     WHEN i.percentage IS NULL THEN 'missing_percentage'
+	                     WHEN p.currency_code <> l.currency_code THEN 'invalid_price_list_currency'
+	                     WHEN o.origin IS NULL THEN CASE WHEN i.pricing_method = 'percent_of_list' THEN 'missing_price' WHEN i.pricing_method LIKE '%current_cost' THEN 'missing_current_cost' ELSE 'missing_standard_cost' END
+	                     ELSE 'none' END) AS e (error),
+	LATERAL (SELECT CASE WHEN i.pricing_method = 'percent_of_list' THEN o.origin * u.base_quantity * i.percentage / (100 * d.base_quantity)
+	                     WHEN i.pricing_method LIKE 'percent_markup%' THEN o.origin * u.base_quantity * (100 + i.percentage) / (100 * d.base_quantity)
+	                     WHEN i.pricing_method LIKE 'percent_margin%' THEN o.origin * u.base_quantity * 100 / ((100 - i.percentage) * d.base_quantity) END) AS w (value);
+CREATE TABLE oracle.catalogue AS SELECT * FROM oracle.catalogue_now;
+CREATE UNIQUE INDEX ON oracle.catalogue (product_id, unit_id, price_list_id);
+
+-- The volume discount on each unit of a quantity (D§4.3).
+CREATE FUNCTION oracle.volume_discount(of_list bigint, of_quantity numeric, from_price numeric) RETURNS numeric LANGUAGE sql STABLE AS $$
+	SELECT coalesce((SELECT coalesce(b.amount, round(from_price * b.percentage / 100, 5)) FROM crm.discount_list_item AS b
+	                 WHERE b.discount_list_id = of_list AND of_quantity >= b.low_quantity AND (b.high_quantity IS NULL OR of_quantity <= b.high_quantity)), 0)
+$$;
+
+-- The taxes that rules put on a line of that category, there, on that day: one row a rate.
+CREATE FUNCTION oracle.rates(of_category text, in_country text, in_state text, on_date date) RETURNS TABLE (tax_rate_id bigint, percentage numeric) LANGUAGE sql STABLE AS $$
+	SELECT DISTINCT t.tax_rate_id, t.percentage FROM crm.tax_rule AS r JOIN crm.tax_rate AS t USING (tax_rate_id)
+	WHERE t.state = 'active' AND (t.effective_from IS NULL OR t.effective_from <= on_date) AND (t.effective_to IS NULL OR t.effective_to >= on_date)
+		AND (r.tax_category IS NULL OR r.tax_category = of_category)
+		AND (r.country IS NULL OR lower(btrim(r.country)) = lower(btrim(coalesce(nullif(btrim(in_country), ''), (SELECT value FROM crm.organization_setting WHERE name = 'default_country')))))
+		AND (r.state_or_province IS NULL OR lower(btrim(r.state_or_province)) = lower(btrim(in_state)))
+$$;
+
+-- What each line must say, worked out step by step: MATERIALIZED, or each step would be written out in each place of the next. Its figures were typed in this round, or stand as in line o: the same line a round before, or the line it is a copy of.
 CREATE VIEW oracle.line_wanted AS
-	WITH facts AS (
-		SELECT l.entity, l.id, l.line_id, h.decimals, h.discount_method, l.product_id, l.line_kind AS kind_got,
-		       b.line_id IS NULL AS is_new, i.line_id IS NOT NULL AS is_typed, s.line_id IS NOT NULL AS is_copy, CASE WHEN d.is_revision THEN NULL WHEN b.line_id IS NULL THEN s.line_id ELSE b.source_line_id END AS source_line_id, d.made_by, s.line_kind AS source_kind, b.line_kind AS kind_before,
-		       i.line_kind AS kind_typed, s.quantity AS source_quantity, s.quantity_invoiced AS source_invoiced,
-		       coalesce(i.quantity, b.quantity) AS typed_quantity,
-		       CASE WHEN i.line_id IS NOT NULL THEN i.is_price_overridden AND i.product_id IS NOT NULL WHEN b.line_id IS NOT NULL THEN b.is_price_overridden ELSE s.is_price_overridden END AS overridden,
-		       i.price_per_unit AS typed_price, b.price_per_unit AS price_before, s.price_per_unit AS source_price,
-		       coalesce(b.volume_discount_amount, s.volume_discount_amount) AS volume_before,
-		       coalesce(b.pricing_error, s.pricing_error) AS error_before,
-		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_percentage WHEN b.line_id IS NOT NULL THEN b.manual_discount_percentage ELSE s.manual_discount_percentage END AS percentage,
-		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_amount WHEN b.line_id IS NOT NULL THEN b.manual_discount_amount ELSE s.manual_discount_amount END AS discount,
-		       CASE WHEN i.line_id IS NOT NULL THEN i.tax_amount WHEN b.line_id IS NOT NULL THEN b.tax_amount ELSE s.tax_amount END AS tax,
-		       h.is_price_locked, b.is_price_overridden AS overridden_before, p.id IS NOT NULL AS is_repriced, l.unit_id, h.price_list_id, h.on_date
+	WITH facts AS MATERIALIZED (
+		SELECT l.entity, l.id, l.line_id, h.decimals, h.discount_method, h.tax_method, h.tax_rounding, l.product_id, l.unit_id, l.line_kind = 'note' AS is_note,
+		       b.line_id IS NULL AS is_new, i.line_id IS NOT NULL AS is_typed, s.line_id IS NOT NULL AS is_copy, s.line_id IS NOT NULL AND d.made_by IN ('fulfill_order', 'create_invoice_from_order') AS is_part,
+		       CASE WHEN b.line_id IS NOT NULL THEN b.source_line_id WHEN NOT d.is_revision THEN s.line_id END AS source_line_id,
+		       CASE WHEN i.is_new THEN i.line_kind WHEN s.line_kind <> 'note' AND d.made_by IN ('accept_quote', 'create_order_from_quote') THEN 'standard' ELSE o.line_kind END AS line_kind,
+		       i.quantity AS typed_quantity, o.quantity AS quantity_before, o.quantity_invoiced,
+		       CASE WHEN i.line_id IS NOT NULL THEN i.is_price_overridden AND i.product_id IS NOT NULL ELSE o.is_price_overridden END AS overridden,
+		       i.price_per_unit AS typed_price, o.price_per_unit AS price_before, o.volume_discount_amount AS volume_before, o.pricing_error AS error_before, b.is_price_overridden AS overridden_before,
+		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_percentage ELSE o.manual_discount_percentage END AS percentage,
+		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_amount ELSE o.manual_discount_amount END AS discount,
+		       CASE WHEN i.line_id IS NOT NULL THEN i.tax_amount ELSE o.tax_amount END AS tax,
+		       CASE WHEN l.line_kind = 'note' THEN NULL ELSE coalesce(i.tax_category, o.tax_category, p.tax_category, 'standard') END AS tax_category, o.tax_details AS details_before,
+		       h.is_price_locked, r.id IS NOT NULL AS is_repriced, h.price_list_id, h.currency_code, h.on_date, h.country, h.state_or_province
 		FROM oracle.line AS l JOIN oracle.header AS h USING (entity, id) JOIN play.document AS d USING (entity, id)
-		LEFT JOIN oracle.line_before AS b USING (entity, line_id)
+		LEFT JOIN oracle.product AS p ON p.product_id = l.product_id
 		LEFT JOIN play.intent AS i ON i.round = play.round() AND i.entity = l.entity AND i.line_id = l.line_id
-		LEFT JOIN play.repriced AS p ON p.round = play.round() AND p.entity = l.entity AND p.id = l.id
+		LEFT JOIN play.repriced AS r ON r.round = play.round() AND r.entity = l.entity AND r.id = l.id
+		LEFT JOIN oracle.line_before AS b ON b.entity = l.entity AND b.line_id = l.line_id
 		LEFT JOIN oracle.line_before AS s ON b.line_id IS NULL AND i.line_id IS NULL AND s.entity = d.source_entity AND s.id = d.source_id AND s.line_number = l.line_number
-	), priced AS (
-		SELECT f.*, kind_got = 'note' AS is_note,
-		       kind_got <> 'note' AND product_id IS NOT NULL AND NOT overridden
-		       AND ((is_typed AND (is_new OR NOT is_price_locked OR overridden <> overridden_before)) OR is_repriced) AS is_fresh
+		LEFT JOIN oracle.line_before AS o ON o.entity = coalesce(b.entity, s.entity) AND o.line_id = coalesce(b.line_id, s.line_id)
+		WHERE i.line_id IS NOT NULL OR r.id IS NOT NULL OR (l.*) IS DISTINCT FROM (b.*)    -- what nobody touched and is as before was looked at before
+	), fresh AS MATERIALIZED (
+		SELECT f.*, CASE WHEN is_typed THEN typed_quantity WHEN is_part THEN quantity_before - quantity_invoiced ELSE quantity_before END AS quantity,
+		       NOT is_note AND product_id IS NOT NULL AND NOT overridden AND ((is_typed AND (is_new OR NOT is_price_locked OR overridden <> overridden_before)) OR is_repriced) AS is_priced,
+		       NOT is_note AND product_id IS NOT NULL AND NOT overridden AND is_typed AND typed_quantity <> quantity_before AS is_counted,
+		       (is_typed AND (is_new OR NOT is_price_locked)) OR is_repriced AS is_taxed
 		FROM facts AS f
-	), quantities AS (
-		SELECT p.*, c.price AS catalogue_price, c.error AS catalogue_error,
-		       CASE WHEN is_copy AND made_by IN ('fulfill_order', 'create_invoice_from_order') THEN source_quantity - source_invoiced WHEN is_copy THEN source_quantity ELSE typed_quantity END AS quantity
-		FROM priced AS p LEFT JOIN LATERAL oracle.catalogue_price(p.product_id, p.unit_id, p.price_list_id) AS c ON p.is_fresh
-	), prices AS (
-		SELECT q.*, CASE WHEN is_note THEN 0 WHEN is_fresh THEN catalogue_price WHEN is_typed AND (product_id IS NULL OR overridden) THEN typed_price ELSE coalesce(price_before, source_price) END AS price,
-		       CASE WHEN is_note OR product_id IS NULL OR overridden THEN 0 WHEN is_fresh THEN 0 ELSE volume_before END AS volume,
-		       CASE WHEN is_note OR product_id IS NULL OR (overridden AND is_typed) THEN 'none' WHEN is_fresh THEN catalogue_error ELSE error_before END AS error,
-		       CASE WHEN is_copy AND source_quantity <> 0 THEN quantity ELSE 1 END AS share_of, CASE WHEN is_copy AND source_quantity <> 0 THEN source_quantity ELSE 1 END AS share_in
-		FROM quantities AS q
-	), bases AS (
-		SELECT p.*, round(quantity * (price - volume), decimals) AS base,
-		       CASE WHEN is_note THEN 0 WHEN percentage IS NOT NULL THEN NULL WHEN discount_method = 'per_unit' THEN round(discount, decimals)
-		            ELSE round(discount * share_of / share_in, decimals) END AS given_discount,
-		       CASE WHEN is_note THEN 0 ELSE round(tax * share_of / share_in, decimals) END AS tax_wanted
-		FROM prices AS p
-	), discounts AS (
-		SELECT b.*, coalesce(given_discount, round(CASE discount_method WHEN 'per_unit' THEN price - volume ELSE base END * percentage / 100, decimals)) AS discount_wanted FROM bases AS b
+	), priced AS MATERIALIZED (
+		SELECT f.*, CASE WHEN is_note THEN 0 WHEN is_priced THEN CASE WHEN n.error = 'none' THEN c.price ELSE 0 END WHEN is_typed AND (f.product_id IS NULL OR overridden) THEN typed_price
+		                 ELSE price_before END AS price,
+		       CASE WHEN is_note OR f.product_id IS NULL OR (overridden AND is_typed) THEN 'none' WHEN is_priced THEN n.error ELSE error_before END AS error, c.discount_list_id
+		FROM fresh AS f LEFT JOIN oracle.catalogue AS c ON c.product_id = f.product_id AND c.unit_id = f.unit_id AND c.price_list_id = f.price_list_id,
+		LATERAL (SELECT CASE WHEN f.price_list_id IS NULL THEN 'missing_price_list' WHEN c.product_id IS NULL THEN 'product_not_in_price_list'
+		                     WHEN NOT c.is_active OR c.begin_date > f.on_date OR c.end_date < f.on_date THEN 'inactive_price_level' ELSE c.error END) AS n (error)
+	), volumes AS MATERIALIZED (
+		SELECT p.*, CASE WHEN is_note OR product_id IS NULL OR overridden THEN 0 WHEN is_priced OR is_counted THEN CASE WHEN error = 'none' THEN oracle.volume_discount(discount_list_id, quantity, price) ELSE 0 END
+		                 ELSE volume_before END AS volume
+		FROM priced AS p
+	), bases AS MATERIALIZED (
+		SELECT v.*, round(quantity * (price - volume), decimals) AS base, is_copy AND quantity_before <> 0 AND NOT (discount_method = 'per_unit') AS has_share FROM volumes AS v
+	), discounts AS MATERIALIZED (
+		SELECT b.*, CASE WHEN is_note THEN 0 WHEN percentage IS NOT NULL THEN round(CASE discount_method WHEN 'per_unit' THEN price - volume ELSE base END * percentage / 100, decimals)
+		                 WHEN has_share THEN round(discount * quantity / quantity_before, decimals) ELSE round(discount, decimals) END AS line_discount
+		FROM bases AS b
+	), nets AS MATERIALIZED (
+		SELECT d.*, base - CASE discount_method WHEN 'per_unit' THEN round(quantity * line_discount, decimals) ELSE line_discount END AS net FROM discounts AS d
+	), taxes AS MATERIALIZED (
+		SELECT n.*, CASE WHEN is_note THEN 0 WHEN tax_method = 'typed' THEN round(CASE WHEN is_copy AND quantity_before <> 0 THEN tax * quantity / quantity_before ELSE tax END, decimals)
+		                 ELSE coalesce(t.amount, 0) END AS line_tax,
+		       CASE WHEN tax_method <> 'typed' THEN t.details END AS details
+		FROM nets AS n LEFT JOIN LATERAL (
+			SELECT round(sum(m.amount), 4) AS amount, string_agg(concat_ws(' ', m.tax_rate_id, trim_scale(m.percentage), trim_scale(m.amount)), ', ' ORDER BY m.tax_rate_id) AS details
+			FROM (SELECT q.tax_rate_id, q.percentage, round(CASE n.tax_method WHEN 'included' THEN n.net * q.percentage / (100 + sum(q.percentage) OVER ()) ELSE n.net * q.percentage / 100 END,
+			                                                CASE n.tax_rounding WHEN 'line' THEN n.decimals ELSE 10 END) AS amount
+			      FROM (SELECT x.tax_rate_id, x.percentage FROM oracle.rates(n.tax_category, n.country, n.state_or_province, n.on_date) AS x WHERE n.is_taxed
+			            UNION ALL SELECT (y ->> 'tax_rate_id')::bigint, (y ->> 'percentage')::numeric FROM jsonb_array_elements(n.details_before) AS y WHERE NOT n.is_taxed) AS q) AS m
+		) AS t ON n.tax_method <> 'typed' AND NOT n.is_note
 	)
-	SELECT entity, id, line_id, source_line_id, CASE WHEN is_typed AND is_new THEN kind_typed WHEN NOT is_copy THEN kind_before
-	            WHEN entity = 'sales_order' AND made_by IN ('accept_quote', 'create_order_from_quote') AND source_kind <> 'note' THEN 'standard' ELSE source_kind END AS line_kind,
-	       quantity, coalesce(overridden, false) AS is_price_overridden, price AS price_per_unit, volume AS volume_discount_amount, percentage AS manual_discount_percentage, discount_wanted AS manual_discount_amount,
-	       tax_wanted AS tax_amount, base AS base_amount,
-	       base - CASE discount_method WHEN 'per_unit' THEN round(quantity * discount_wanted, decimals) ELSE discount_wanted END + tax_wanted AS extended_amount, error AS pricing_error
-	FROM discounts;
+	SELECT entity, id, line_id, source_line_id, line_kind, quantity, coalesce(overridden, false) AS is_price_overridden, price AS price_per_unit, volume AS volume_discount_amount,
+	       percentage AS manual_discount_percentage, line_discount AS manual_discount_amount, tax_category, line_tax AS tax_amount, details AS tax_details, base AS base_amount,
+	       net + CASE tax_method WHEN 'included' THEN 0 ELSE line_tax END AS extended_amount, error AS pricing_error
+	FROM taxes;
 
 -- What each header must say; its lines were looked at above (D§4.5).
 CREATE VIEW oracle.header_wanted AS
-	WITH sums AS (
-		SELECT entity, id, coalesce(sum(extended_amount - tax_amount), 0) AS items, coalesce(sum(tax_amount), 0) AS tax,
-		       coalesce(sum(base_amount - (extended_amount - tax_amount)), 0) AS discounts, bool_or(pricing_error <> 'none') AS is_broken
-		FROM oracle.line WHERE line_kind = 'standard' GROUP BY entity, id
-	), rest AS (
+	WITH sums AS MATERIALIZED (
+		SELECT l.entity, l.id, sum(l.extended_amount) AS extended, sum(l.tax_amount) AS line_tax, sum(l.tax_amount) FILTER (WHERE l.tax_details IS NULL) AS other_tax, sum(l.base_amount) AS base,
+		       bool_or(l.pricing_error <> 'none') AS is_broken
+		FROM oracle.line AS l WHERE l.line_kind = 'standard' GROUP BY l.entity, l.id
+	), rates AS MATERIALIZED (
+		SELECT entity, id, sum(amount) AS amount
+		FROM (SELECT l.entity, l.id, round(sum((t ->> 'amount')::numeric), h.decimals) AS amount FROM oracle.line AS l JOIN oracle.header AS h USING (entity, id), jsonb_array_elements(l.tax_details) AS t
+		      WHERE l.line_kind = 'standard' AND h.tax_rounding = 'document' GROUP BY l.entity, l.id, h.decimals, t ->> 'tax_rate_id') AS x
+		GROUP BY entity, id
+	), totals AS MATERIALIZED (
+		SELECT s.entity, s.id, s.is_broken, x.tax, CASE h.tax_method WHEN 'included' THEN s.extended - x.tax ELSE s.extended - s.line_tax END AS items,
+		       CASE h.tax_method WHEN 'included' THEN s.base - s.extended ELSE s.base - (s.extended - s.line_tax) END AS discounts
+		FROM sums AS s JOIN oracle.header AS h USING (entity, id) LEFT JOIN rates AS r USING (entity, id),
+		LATERAL (SELECT CASE WHEN h.tax_rounding = 'document' AND h.tax_method <> 'typed' THEN coalesce(r.amount, 0) + coalesce(s.other_tax, 0) ELSE s.line_tax END AS tax) AS x
+	), rest AS MATERIALIZED (
 		SELECT v.invoice_id AS id, greatest(o.discount_amount - coalesce(sum(w.discount_amount), 0), 0) AS discount_amount, greatest(o.freight_amount - coalesce(sum(w.freight_amount), 0), 0) AS freight_amount
 		FROM crm.invoice AS v JOIN crm.sales_order AS o USING (sales_order_id)
 		LEFT JOIN crm.invoice AS w ON w.sales_order_id = v.sales_order_id AND w.invoice_id < v.invoice_id AND w.state <> 'canceled' AND w.invoice_type = 'invoice'
 		GROUP BY v.invoice_id, o.sales_order_id
-	), facts AS (
+	), facts AS MATERIALIZED (
 		SELECT h.entity, h.id, h.decimals, coalesce(s.items, 0) AS items, coalesce(s.tax, 0) AS tax, coalesce(s.discounts, 0) AS discounts, coalesce(s.is_broken, false) AS is_broken,
 		       coalesce(i.discount_percentage, b.discount_percentage, f.discount_percentage) AS percentage,
 		       round(coalesce(i.discount_amount, b.discount_amount, r.discount_amount, f.discount_amount), h.decimals) AS discount_amount,
 		       round(coalesce(i.freight_amount, b.freight_amount, r.freight_amount, f.freight_amount), h.decimals) AS freight_amount,
 		       coalesce(b.exchange_rate, c.exchange_rate) AS exchange_rate, coalesce(b.discount_method, f.discount_method, h.discount_method) AS discount_method,
-		       coalesce(b.tax_rounding, f.tax_rounding, h.tax_rounding) AS tax_rounding, coalesce(b.currency_code, f.currency_code, h.currency_code) AS currency_code,
+		       coalesce(b.tax_rounding, f.tax_rounding, h.tax_rounding) AS tax_rounding, coalesce(b.tax_method, f.tax_method, h.tax_method) AS tax_method, coalesce(b.currency_code, f.currency_code, h.currency_code) AS currency_code,
 		       h.entity IN ('sales_order', 'invoice') AND coalesce(k.is_price_locked, b.is_price_locked, d.made_by <> 'insert') AS is_price_locked
-		FROM oracle.header AS h JOIN play.document AS d USING (entity, id) JOIN crm.currency AS c ON c.currency_code = h.currency_code LEFT JOIN sums AS s USING (entity, id)
+		FROM oracle.header AS h JOIN play.document AS d USING (entity, id) JOIN crm.currency AS c ON c.currency_code = h.currency_code LEFT JOIN totals AS s USING (entity, id)
 		LEFT JOIN play.header_intent AS i ON i.round = play.round() AND i.entity = h.entity AND i.id = h.id
 		LEFT JOIN play.lock_set AS k ON k.round = play.round() AND k.entity = h.entity AND k.id = h.id
 		LEFT JOIN oracle.header_before AS b ON b.entity = h.entity AND b.id = h.id
 		LEFT JOIN oracle.header AS f ON f.entity = d.source_entity AND f.id = d.source_id
 		LEFT JOIN rest AS r ON h.entity = 'invoice' AND d.made_by IN ('fulfill_order', 'create_invoice_from_order') AND r.id = h.id
-	), discounts AS (
+	), discounts AS MATERIALIZED (
 		SELECT f.*, round(items * percentage / 100, decimals) + discount_amount AS header_discount FROM facts AS f
 	)
-	SELECT entity, id, currency_code, exchange_rate, discount_method, tax_rounding, is_price_locked, percentage AS discount_percentage, discount_amount, freight_amount,
+	SELECT entity, id, currency_code, exchange_rate, discount_method, tax_rounding, tax_method, is_price_locked, percentage AS discount_percentage, discount_amount, freight_amount,
 	       items AS total_line_item_amount, discounts AS total_line_item_discount_amount, discounts + header_discount AS total_discount_amount, items - header_discount AS total_amount_less_freight,
 	       tax AS total_tax, items - header_discount + freight_amount + tax AS total_amount, round((items - header_discount + freight_amount + tax) / exchange_rate, 4) AS total_amount_base,
 	       CASE WHEN is_broken THEN 'detail_error' ELSE 'none' END AS pricing_error
 	FROM discounts;
 
+-- The taxes of a line as one text, by rate.
+CREATE FUNCTION oracle.details(of_line jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT string_agg(concat_ws(' ', t ->> 'tax_rate_id', trim_scale((t ->> 'percentage')::numeric), trim_scale((t ->> 'amount')::numeric)), ', ' ORDER BY (t ->> 'tax_rate_id')::bigint) FROM jsonb_array_elements(of_line) AS t
+$$;
+
 -- Everything that is not as it must be: which figure of which record, stored and wanted.
 CREATE FUNCTION oracle.plain(numeric) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT trim_scale($1)::text';
 CREATE VIEW oracle.difference AS
 	SELECT 'lines' AS part, l.entity, l.id, l.line_id, c.column_name, c.stored, c.wanted
-	FROM oracle.line AS l LEFT JOIN oracle.line_wanted AS w USING (entity, line_id),
+	FROM oracle.line AS l JOIN oracle.line_wanted AS w USING (entity, line_id),
 	LATERAL (VALUES ('line_kind', l.line_kind, w.line_kind), ('is_price_overridden', l.is_price_overridden::text, w.is_price_overridden::text), ('pricing_error', l.pricing_error, w.pricing_error),
-	                ('source_line_id', l.source_line_id::text, w.source_line_id::text), ('quantity', oracle.plain(l.quantity), oracle.plain(w.quantity)), ('price_per_unit', oracle.plain(l.price_per_unit), oracle.plain(w.price_per_unit)),
+	                ('source_line_id', l.source_line_id::text, w.source_line_id::text), ('tax_category', l.tax_category, w.tax_category), ('tax_details', oracle.details(l.tax_details), w.tax_details),
+	                ('quantity', oracle.plain(l.quantity), oracle.plain(w.quantity)), ('price_per_unit', oracle.plain(l.price_per_unit), oracle.plain(w.price_per_unit)),
 	                ('volume_discount_amount', oracle.plain(l.volume_discount_amount), oracle.plain(w.volume_discount_amount)),
 	                ('manual_discount_percentage', oracle.plain(l.manual_discount_percentage), oracle.plain(w.manual_discount_percentage)),
 	                ('manual_discount_amount', oracle.plain(l.manual_discount_amount), oracle.plain(w.manual_discount_amount)), ('tax_amount', oracle.plain(l.tax_amount), oracle.plain(w.tax_amount)),
 	                ('base_amount', oracle.plain(l.base_amount), oracle.plain(w.base_amount)), ('extended_amount', oracle.plain(l.extended_amount), oracle.plain(w.extended_amount))) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
-		AND (l.source_line_id, l.line_kind, l.is_price_overridden, l.pricing_error, l.quantity, l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.manual_discount_amount, l.tax_amount, l.base_amount,
+		AND (l.source_line_id, l.tax_category, oracle.details(l.tax_details), l.line_kind, l.is_price_overridden, l.pricing_error, l.quantity, l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.manual_discount_amount, l.tax_amount, l.base_amount,
 		     l.extended_amount) IS DISTINCT FROM
-		    (w.source_line_id, w.line_kind, w.is_price_overridden, w.pricing_error, w.quantity, w.price_per_unit, w.volume_discount_amount, w.manual_discount_percentage, w.manual_discount_amount, w.tax_amount, w.base_amount,
+		    (w.source_line_id, w.tax_category, w.tax_details, w.line_kind, w.is_price_overridden, w.pricing_error, w.quantity, w.price_per_unit, w.volume_discount_amount, w.manual_discount_percentage, w.manual_discount_amount, w.tax_amount, w.base_amount,
 		     w.extended_amount)
 	UNION ALL
+	SELECT 'headers', h.entity, h.id, NULL, 'made by', 'nobody knows', 'a step' FROM oracle.header AS h WHERE NOT EXISTS (SELECT FROM play.document AS d WHERE d.entity = h.entity AND d.id = h.id)
+	UNION ALL
 	SELECT 'headers', h.entity, h.id, NULL, c.column_name, c.stored, c.wanted
-	FROM oracle.header AS h LEFT JOIN oracle.header_wanted AS w USING (entity, id),
-	LATERAL (VALUES ('currency_code', h.currency_code, w.currency_code), ('discount_method', h.discount_method, w.discount_method), ('tax_rounding', h.tax_rounding, w.tax_rounding),
+	FROM oracle.header AS h JOIN oracle.header_wanted AS w USING (entity, id),
+	LATERAL (VALUES ('currency_code', h.currency_code, w.currency_code), ('discount_method', h.discount_method, w.discount_method), ('tax_rounding', h.tax_rounding, w.tax_rounding), ('tax_method', h.tax_method, w.tax_method),
 	                ('is_price_locked', h.is_price_locked::text, w.is_price_locked::text), ('pricing_error', h.pricing_error, w.pricing_error),
 	                ('exchange_rate', oracle.plain(h.exchange_rate), oracle.plain(w.exchange_rate)), ('discount_percentage', oracle.plain(h.discount_percentage), oracle.plain(w.discount_percentage)),
 	                ('discount_amount', oracle.plain(h.discount_amount), oracle.plain(w.discount_amount)), ('freight_amount', oracle.plain(h.freight_amount), oracle.plain(w.freight_amount)),
@@ -177,9 +257,9 @@ CREATE VIEW oracle.difference AS
 	                ('total_amount', oracle.plain(h.total_amount), oracle.plain(w.total_amount)), ('total_amount_base', oracle.plain(h.total_amount_base), oracle.plain(w.total_amount_base))
 	        ) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
-		AND (h.currency_code, h.discount_method, h.tax_rounding, h.is_price_locked, h.pricing_error, h.exchange_rate, h.discount_percentage, h.discount_amount, h.freight_amount, h.total_line_item_amount,
+		AND (h.currency_code, h.discount_method, h.tax_rounding, h.tax_method, h.is_price_locked, h.pricing_error, h.exchange_rate, h.discount_percentage, h.discount_amount, h.freight_amount, h.total_line_item_amount,
 		     h.total_line_item_discount_amount, h.total_discount_amount, h.total_amount_less_freight, h.total_tax, h.total_amount, h.total_amount_base) IS DISTINCT FROM
-		    (w.currency_code, w.discount_method, w.tax_rounding, w.is_price_locked, w.pricing_error, w.exchange_rate, w.discount_percentage, w.discount_amount, w.freight_amount, w.total_line_item_amount,
+		    (w.currency_code, w.discount_method, w.tax_rounding, w.tax_method, w.is_price_locked, w.pricing_error, w.exchange_rate, w.discount_percentage, w.discount_amount, w.freight_amount, w.total_line_item_amount,
 		     w.total_line_item_discount_amount, w.total_discount_amount, w.total_amount_less_freight, w.total_tax, w.total_amount, w.total_amount_base)
 	UNION ALL
 	-- An opportunity that is to take its value from its lines.

@@ -24,6 +24,7 @@ BEGIN
 	ANALYZE;
 	WHILE fine AND (play.round() < rounds OR ((SELECT count(*) FROM play.document) < documents AND play.round() < 3 * rounds)) LOOP
 		UPDATE play.clock SET round = round + 1;
+		PERFORM play.move_catalogue();
 		FOR one IN SELECT chain_id FROM play.chain ORDER BY chain_id LOOP PERFORM play.act(one); END LOOP;
 		fine := play.look();
 		COMMIT;

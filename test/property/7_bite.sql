@@ -21,14 +21,15 @@ SELECT count(play.spoil('a line''s ' || c.column_name, e.entity, true, c.column_
 FROM unnest('{opportunity,quote,sales_order,invoice}'::text[]) AS e (entity),
      (VALUES ('quantity', 'quantity + 1', 't.line_kind = ''standard'''), ('price_per_unit', 'price_per_unit + 0.00001', 't.line_kind = ''standard'''),
              ('volume_discount_amount', 'volume_discount_amount + 0.01', 't.line_kind = ''standard'''), ('manual_discount_amount', 'manual_discount_amount + 1', 't.line_kind = ''standard'''),
-             ('manual_discount_percentage', '12.5', 't.manual_discount_percentage IS NULL'), ('tax_amount', 'tax_amount + 1', 't.line_kind = ''standard'''),
+             ('manual_discount_percentage', '12.5', 't.manual_discount_percentage IS NULL'), ('tax_amount', 'tax_amount + 1', 't.line_kind = ''standard'''), ('tax_category', '''other''', 't.line_kind = ''standard'''),
+             ('tax_details', 'jsonb_set(tax_details, ''{0,amount}'', ''777'')', 'jsonb_array_length(t.tax_details) > 0'),
              ('base_amount', 'base_amount - 1', 't.line_kind = ''standard'''), ('extended_amount', 'extended_amount + 1', 't.line_kind = ''standard'''),
              ('pricing_error', '''missing_price''', 't.product_id IS NOT NULL'), ('is_price_overridden', 'NOT is_price_overridden', 't.product_id IS NOT NULL'),
              ('line_kind', '''optional''', 't.line_kind = ''standard''')) AS c (column_name, to_value, qualifies) \gset
-SELECT count(play.spoil('a header''s ' || c.column_name, e.entity, false, c.column_name, CASE c.column_name WHEN 'pricing_error' THEN '''x''' WHEN 'discount_method' THEN '''x''' WHEN 'tax_rounding' THEN '''x'''
+SELECT count(play.spoil('a header''s ' || c.column_name, e.entity, false, c.column_name, CASE c.column_name WHEN 'pricing_error' THEN '''x''' WHEN 'discount_method' THEN '''x''' WHEN 'tax_rounding' THEN '''x''' WHEN 'tax_method' THEN '''x'''
                                    WHEN 'is_price_locked' THEN 'NOT is_price_locked' ELSE c.column_name || ' + 1' END))
 FROM unnest('{opportunity,quote,sales_order,invoice}'::text[]) AS e (entity),
-     unnest('{exchange_rate,discount_method,tax_rounding,is_price_locked,discount_percentage,discount_amount,freight_amount,total_line_item_amount,total_line_item_discount_amount,total_discount_amount,
+     unnest('{exchange_rate,discount_method,tax_rounding,tax_method,is_price_locked,discount_percentage,discount_amount,freight_amount,total_line_item_amount,total_line_item_discount_amount,total_discount_amount,
               total_amount_less_freight,total_tax,total_amount,total_amount_base,pricing_error}'::text[]) AS c (column_name)
 WHERE c.column_name <> 'is_price_locked' OR e.entity IN ('sales_order', 'invoice') \gset
 SELECT play.spoil('what an opportunity is worth', 'opportunity', false, 'estimated_value', 'estimated_value + 1', 'h.is_revenue_system_calculated') \gset
