@@ -30,9 +30,10 @@ static CrmCheck checks[] = {
 			.sql = "SELECT opportunity_id, 'open, but has an actual value or date' FROM @opportunity "
 			"WHERE state = 'open' AND (actual_value IS NOT NULL OR actual_close_date IS NOT NULL)"}},
 	{"missing_number", "number_series", {
-			.sql = "WITH gapless AS MATERIALIZED (SELECT * FROM @number_series WHERE is_gapless), document AS ("
+			.sql = "WITH gapless AS MATERIALIZED (SELECT * FROM @number_series WHERE is_gapless AND series IN ('quote', 'order', 'invoice', 'delivery')), document AS ("
 			"SELECT 'quote' AS series, quote_number AS number FROM @quote UNION ALL SELECT 'order', order_number FROM @sales_order "
-			"UNION ALL SELECT 'invoice', invoice_number FROM @invoice UNION ALL SELECT series, number FROM @number_void), "
+			"UNION ALL SELECT 'invoice', invoice_number FROM @invoice UNION ALL SELECT 'delivery', delivery_number FROM @delivery "
+			"UNION ALL SELECT series, number FROM @number_void), "
 			"taken AS (SELECT series, CASE WHEN digits ~ '^[0-9]{1,18}$' THEN digits::bigint END AS n FROM ("
 			"SELECT g.series, substr(d.number, length(g.prefix) + 1) AS digits FROM gapless g JOIN document d "
 			"ON d.series = g.series AND starts_with(d.number, g.prefix)) x) "
