@@ -1,7 +1,7 @@
 -- activity: connections as each record sees them.
 
 -- Connections from both ends: each stands here twice, once for either record.
-CREATE VIEW connection_end WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW connection_end WITH (security_invoker = true) AS
 SELECT
     c.connection_id,    -- Connection.
     c.entity_1 AS entity,    -- Table of the record.

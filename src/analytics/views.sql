@@ -453,7 +453,7 @@ LEFT JOIN (SELECT owner_id, count(*) AS invoice_count, sum(amount_base) AS invoi
              FROM bi_fact_invoice WHERE NOT is_canceled GROUP BY owner_id) AS bills ON bills.owner_id = o.owner_id;
 
 -- Activities as facts: who has to do what by when, what is overdue, how long things took.
-CREATE VIEW bi_fact_activity WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW bi_fact_activity WITH (security_invoker = true) AS
 SELECT
     a.activity_id,    -- Key: the activity.
     a.activity_type,    -- Kind, as stored.
