@@ -13,7 +13,6 @@ static void lock_bundle(CrmRow *row);
 static void check_bundle(CrmRow *row);
 static void check_member(CrmRow *row);
 static void refuse_member(CrmRow *row, const char *what);
-static void refuse_member_unit(CrmRow *row);
 static void check_count(CrmRow *row);
 
 static CrmStatement find_bundle = {
@@ -45,7 +44,7 @@ catalog_check_members(CrmOrganization *org, const int64 *bundle_ids, int n)
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(bundle_ids, n))};
 	char	   *member;
 
-	if (core_run(org, &find_unready, args) == 0)
+	if (core_run_newest(org, &find_unready, args) == 0)
 		return;
 	member = core_result_text(0, 3);
 	ereport(ERROR,
@@ -136,7 +135,7 @@ check_member(CrmRow *row)
 	if (row_is_null(row, "unit_id") && core_result_int8(0, 4) != 0)
 		row_set_int8(row, "unit_id", core_result_int8(0, 4));
 	else if (!row_is_null(row, "unit_id") && !core_result_bool(0, 5))
-		refuse_member_unit(row);
+		catalog_refuse_unit(row, core_result_name(0, 1));
 }
 
 /* refuse_member says what a product is that it cannot be in a bundle; NULL = retired. */
@@ -150,18 +149,6 @@ refuse_member(CrmRow *row, const char *what)
 					   (long long) row_int8(row, "product_id"), (long long) row_int8(row, "bundle_id")),
 			 errhint("Members are plain products that are not retired."),
 			 errtableconstraint(row->rel, "product_association_product_id_check")));
-}
-
-static void
-refuse_member_unit(CrmRow *row)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
-			 errmsg("unit %lld is not in the unit group of product \"%s\"",
-					(long long) row_int8(row, "unit_id"), core_result_name(0, 1)),
-			 errdetail("Product %lld is sold in the units of its own group.", (long long) row_int8(row, "product_id")),
-			 errhint("Leave unit_id out for the product's default unit."),
-			 errtablecol(row->rel, row_column(row, "unit_id") + 1)));
 }
 
 /* check_count refuses more members than the setting allows; the bundle is locked. */

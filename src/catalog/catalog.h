@@ -71,6 +71,8 @@ extern void catalog_init(void);
  * product_property_effective reads them from there.
  */
 
+extern void catalog_refuse_unit(CrmRow *row, const char *product_number);
+
 /* ---- inside the room ---- */
 
 /* A product that a lifecycle call moves, or that its rules look at. */

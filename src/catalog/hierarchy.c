@@ -4,7 +4,8 @@
  *
  * A family moves with all below it; the family above and the members of
  * bundles decide with it. All of them are locked in the order of their keys,
- * and read again until what is locked is what is there.
+ * and read again until what is locked is what is there, also where the
+ * transaction's own snapshot is older (REPEATABLE READ).
  */
 #include "postgres.h"
 
@@ -104,7 +105,7 @@ static CrmProducts
 read_around(CrmOrganization *org, int64 id)
 {
 	CrmValue	args[] = {CRM_INT8(id)};
-	CrmProducts all = {.n = core_run(org, &select_around, args)};
+	CrmProducts all = {.n = core_run_newest(org, &select_around, args)};
 
 	all.items = palloc(sizeof(CrmProduct) * Max(all.n, 1));
 	for (int i = 0; i < all.n; i++)

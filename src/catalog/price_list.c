@@ -85,7 +85,7 @@ catalog_complete_price_list(CrmRow *row, CrmTicket *ticket)
 		core_run(row->org, &find_default_use, args) > 0)
 		refuse_in_use(row);
 	if (row_changed(row, "state") && strcmp(row_text(row, "state"), "active") == 0 &&
-		core_run(row->org, &find_retired, args) > 0)
+		core_run_newest(row->org, &find_retired, args) > 0)
 		refuse_retired(row);
 	if (row_changed(row, "currency_code") && core_run(row->org, &find_item, args) > 0)
 		refuse_list_currency(row);
@@ -199,13 +199,7 @@ check_unit(CrmRow *row)
 	if (row_is_null(row, "unit_id") && core_result_int8(0, COL_DEFAULT_UNIT) != 0)
 		row_set_int8(row, "unit_id", core_result_int8(0, COL_DEFAULT_UNIT));
 	else if (!row_is_null(row, "unit_id") && !core_result_bool(0, COL_UNIT_FITS))
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_INVALID_QUANTITY),
-				 errmsg("unit %lld is not in the unit group of product \"%s\"",
-						(long long) row_int8(row, "unit_id"), core_result_name(0, COL_NUMBER)),
-				 errdetail("Product %lld is sold in the units of its own group.", (long long) row_int8(row, "product_id")),
-				 errhint("Leave unit_id out for the product's default unit."),
-				 errtablecol(row->rel, row_column(row, "unit_id") + 1)));
+		catalog_refuse_unit(row, core_result_name(0, COL_NUMBER));
 }
 
 /* check_currencies refuses a price worked out from, or discounted in, another currency than the list's. */

@@ -15,7 +15,7 @@ static void check_override(CrmRow *row);
 static void check_number(CrmRow *row);
 static void check_options(CrmRow *row);
 static void check_default(CrmRow *row);
-static CrmValue value_of(CrmRow *row, const char *column);
+static CrmValue value_of(CrmRow *row, const char *column, Oid type);
 static void refuse_property(CrmRow *row, const char *constraint, const char *message,
 							const char *hint) pg_attribute_noreturn();
 
@@ -148,7 +148,7 @@ check_number(CrmRow *row)
 		CRM_INT4(most), core_text_value(row_text(row, "data_type"))
 	};
 
-	if (core_run(row->org, &find_overfull, args) == 0)
+	if (core_run_newest(row->org, &find_overfull, args) == 0)
 		return;
 	if (core_result_bool(0, 2))
 		refuse_property(row, "product_property_overridden_property_id_check",
@@ -163,7 +163,7 @@ check_number(CrmRow *row)
 static void
 check_options(CrmRow *row)
 {
-	CrmValue	args[] = {value_of(row, "options")};
+	CrmValue	args[] = {value_of(row, "options", JSONBOID)};
 
 	if (args[0].isnull)
 		return;
@@ -178,7 +178,7 @@ static void
 check_default(CrmRow *row)
 {
 	CrmValue	args[] = {
-		value_of(row, "data_type"), value_of(row, "options"), value_of(row, "default_value")
+		value_of(row, "data_type", TEXTOID), value_of(row, "options", JSONBOID), value_of(row, "default_value", TEXTOID)
 	};
 
 	if (args[2].isnull)
@@ -191,9 +191,9 @@ check_default(CrmRow *row)
 }
 
 static CrmValue
-value_of(CrmRow *row, const char *column)
+value_of(CrmRow *row, const char *column, Oid type)
 {
-	return row_is_null(row, column) ? CRM_NULL : CRM_DATUM(row_datum(row, column));
+	return row_is_null(row, column) ? CRM_NULL : CRM_DATUM(row_datum_as(row, column, type));
 }
 
 static void

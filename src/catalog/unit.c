@@ -1,6 +1,6 @@
 /*
  * unit.c
- *	  Quantities from one unit of a group to another.
+ *	  Quantities from one unit of a group to another, and units that do not fit.
  */
 #include "postgres.h"
 
@@ -40,6 +40,19 @@ catalog_convert_quantity(PG_FUNCTION_ARGS)
 	converted = SPI_datumTransfer(core_result(0, 4, NUMERICOID, &isnull), false, -1);
 	SPI_finish();
 	return converted;
+}
+
+/* catalog_refuse_unit refuses the unit of a row that is none of the units its product comes in. */
+void
+catalog_refuse_unit(CrmRow *row, const char *product_number)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
+			 errmsg("unit %lld is not in the unit group of product \"%s\"",
+					(long long) row_int8(row, "unit_id"), product_number),
+			 errdetail("Product %lld is sold in the units of its own group.", (long long) row_int8(row, "product_id")),
+			 errhint("Leave unit_id out for the product's default unit."),
+			 errtablecol(row->rel, row_column(row, "unit_id") + 1)));
 }
 
 static void

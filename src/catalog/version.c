@@ -19,16 +19,16 @@ static CrmStatement insert_versions = {
 	"SELECT v.version_id, p.product_id, "
 	"1 + (SELECT coalesce(max(o.version_number), 0) FROM @product_version o WHERE o.product_id = p.product_id), to_jsonb(p), "
 	"coalesce((SELECT jsonb_agg(to_jsonb(x) ORDER BY x.product_property_id) FROM @product_property x WHERE x.product_id = p.product_id), '[]'), "
-	"now(), $3 FROM unnest($1, $2) AS v (product_id, version_id) JOIN @product p USING (product_id)",
-	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, INT8OID}
+	"$4, $3 FROM unnest($1, $2) AS v (product_id, version_id) JOIN @product p USING (product_id)",
+	.argtypes = {INT8ARRAYOID, INT8ARRAYOID, INT8OID, TIMESTAMPTZOID}
 };
 static CrmStatement select_open = {
 	.sql = "SELECT product_version_id FROM @product_version WHERE product_id = ANY ($1) AND ended_at IS NULL ORDER BY 1",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement end_versions = {
-	.sql = "UPDATE @product_version SET ended_at = now(), outcome = $2 WHERE product_version_id = ANY ($1)",
-	.argtypes = {INT8ARRAYOID, TEXTOID}
+	.sql = "UPDATE @product_version SET ended_at = $3, outcome = $2 WHERE product_version_id = ANY ($1)",
+	.argtypes = {INT8ARRAYOID, TEXTOID, TIMESTAMPTZOID}
 };
 static CrmStatement follow_product = {
 	.sql = "UPDATE @product_version v SET snapshot = v.snapshot || today.columns FROM ("
@@ -71,7 +71,8 @@ catalog_open_versions(CrmOrganization *org, const int64 *ids, int n)
 		.kind = TICKET_BIRTH, .table = "product_version", .ids = versions, .n = n, .made_by = "revise_product"
 	};
 	CrmValue	args[] = {
-		CRM_DATUM(core_int8_array(ids, n)), CRM_NULL, CRM_ID(security_acting_user(org))
+		CRM_DATUM(core_int8_array(ids, n)), CRM_NULL, CRM_ID(security_acting_user(org)),
+		CRM_DATUM(TimestampTzGetDatum(core_now()))
 	};
 
 	for (int i = 0; i < n; i++)
@@ -87,7 +88,8 @@ catalog_close_versions(CrmOrganization *org, const int64 *ids, int n, const char
 	int			n_versions;
 	int64	   *versions = open_versions(org, core_int8_array(ids, n), &n_versions);
 	CrmValue	args[] = {
-		CRM_DATUM(core_int8_array(versions, n_versions)), core_text_value(outcome)
+		CRM_DATUM(core_int8_array(versions, n_versions)), core_text_value(outcome),
+		CRM_DATUM(TimestampTzGetDatum(core_now()))
 	};
 
 	write_versions(org, versions, n_versions, &end_versions, args);

@@ -18,7 +18,6 @@ static void refuse_no_document(CrmRow *row, const CrmLines *lines) pg_attribute_
 static void complete_product(CrmRow *row, const CrmLines *lines, const CrmLineContext *context);
 static bool unit_fits(CrmOrganization *org, const CrmOffer *offer);
 static void refuse_product(CrmRow *row, const CrmOffer *offer);
-static void refuse_unit(CrmRow *row, const CrmOffer *offer);
 static void check_quantity(CrmRow *row, const CrmOffer *offer);
 static void take_list_price(CrmRow *row, const CrmLineContext *context);
 static void take_volume_discount(CrmRow *row, const CrmLineContext *context);
@@ -124,7 +123,7 @@ complete_product(CrmRow *row, const CrmLines *lines, const CrmLineContext *conte
 		strcmp(offer->product_state, "under_revision") != 0)
 		refuse_product(row, offer);
 	if (!row_is_null(row, "unit_id") && !unit_fits(row->org, offer))
-		refuse_unit(row, offer);
+		catalog_refuse_unit(row, offer->product_name);
 	if (row_is_null(row, "unit_id") && offer->unit_id != 0)
 		row_set_int8(row, "unit_id", offer->unit_id);
 	check_quantity(row, offer);
@@ -150,19 +149,6 @@ refuse_product(CrmRow *row, const CrmOffer *offer)
 			 errdetail("Product %lld is not active.", (long long) row_int8(row, "product_id")),
 			 errhint("Publish it with sales_crm.publish_product(), or choose another product."),
 			 errtablecol(row->rel, row_column(row, "product_id") + 1)));
-}
-
-static void
-refuse_unit(CrmRow *row, const CrmOffer *offer)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
-			 errmsg("unit %lld is not in the unit group of product \"%s\"",
-					(long long) row_int8(row, "unit_id"), offer->product_name),
-			 errdetail("Product %lld is sold in the units of its own group.",
-					   (long long) row_int8(row, "product_id")),
-			 errhint("Leave unit_id out for the product's default unit."),
-			 errtablecol(row->rel, row_column(row, "unit_id") + 1)));
 }
 
 /* check_quantity refuses more decimals than the price list or the product allows (D§4.12). */
