@@ -105,7 +105,7 @@ extern void catalog_close_versions(CrmOrganization *org, const int64 *ids, int n
 								   const char *outcome);
 extern void catalog_restore_versions(CrmOrganization *org, const int64 *ids, int n);
 
-/* product.c, bundle.c, property.c, price_list.c, discount.c, unit.c, verify.c */
+/* product.c, bundle.c, property.c, price_list.c, verify.c */
 extern const CrmEntity catalog_product_entity;
 extern char *catalog_product_columns(CrmOrganization *org, const char *format);
 extern void catalog_check_members(CrmOrganization *org, const int64 *bundle_ids, int n);

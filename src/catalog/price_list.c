@@ -77,14 +77,15 @@ void
 catalog_complete_price_list(CrmRow *row, CrmTicket *ticket)
 {
 	CrmValue	args[] = {CRM_INT8(row_int8(row, "price_list_id"))};
+	char	   *state = row_text(row, "state");
 
-	if (!ROW_IS_UPDATE(row) || (!row_changed(row, "state") && !row_changed(row, "currency_code")))
+	if (!ROW_IS_UPDATE(row) || state == NULL || (!row_changed(row, "state") && !row_changed(row, "currency_code")))
 		return;
 	SPI_connect();
-	if (row_changed(row, "state") && strcmp(row_text(row, "state"), "inactive") == 0 &&
+	if (row_changed(row, "state") && strcmp(state, "inactive") == 0 &&
 		core_run(row->org, &find_default_use, args) > 0)
 		refuse_in_use(row);
-	if (row_changed(row, "state") && strcmp(row_text(row, "state"), "active") == 0 &&
+	if (row_changed(row, "state") && strcmp(state, "active") == 0 &&
 		core_run_newest(row->org, &find_retired, args) > 0)
 		refuse_retired(row);
 	if (row_changed(row, "currency_code") && core_run(row->org, &find_item, args) > 0)
