@@ -110,6 +110,7 @@ SELECT conversion.source_entity, conversion.target_entity, source.attname, sourc
            'exchange_rate', 'total_line_item_amount', 'total_line_item_discount_amount', 'total_discount_amount',
            'total_amount_less_freight', 'total_tax', 'total_amount', 'total_amount_base', 'base_amount', 'extended_amount', 'pricing_error',
            'is_price_locked', 'is_copied', 'is_on_hold', 'invoice_type', 'invoice_date', 'due_date', 'amount_paid', 'balance_amount',
+           'delivered_on', 'early_payment_date', 'early_payment_percentage', 'early_payment_discount_amount',
            'credited_invoice_id', 'credited_invoice_product_id', 'down_payment_invoice_id', 'quantity_credited', 'rounding_amount',
            'quantity_delivered', 'quantity_returned', 'quantity_invoiced', 'quantity_backordered', 'quantity_canceled',
            'effective_from', 'effective_to', 'expires_on', 'closed_on', 'fulfilled_on', 'submitted_on');

@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(74);
+SELECT plan(75);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -124,6 +124,7 @@ SELECT sales_crm.pay_invoice(invoice_id => id('i1')) \gset
 SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('p 1', 'invoice_product_id')) \gset
 SELECT is(shown('c1'), 'credit_note -10.01 - -1.38 + 0.00 + -3.33 = -11.96', 'a paid invoice credited in part: no freight');
 SELECT is((SELECT quantity_credited FROM invoice_product WHERE invoice_product_id = id('p')), 1.00000, 'counted on its line');
+SELECT is((SELECT early_payment_date FROM invoice WHERE invoice_id = id('c1')), NULL, 'paying it early saves nothing');
 SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('p 2.5', 'invoice_product_id'))$$, 'SC010', 'more than is left of a line');
 SELECT refused($$SELECT sales_crm.create_credit_note(invoice_id => id('c1'))$$, 'SC001', 'a credit note is not credited');
 SELECT refused($$UPDATE invoice_product SET quantity = -2 WHERE invoice_id = id('c1')$$, 'SC002', 'nor changed by hand');
