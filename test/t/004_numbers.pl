@@ -19,7 +19,7 @@ write_numbers('from sequences');
 is(gaps('quote'), 't', 'sequences: what was rolled back is a gap');
 
 $node->safe_psql('numbers', 'UPDATE crm.number_series SET is_gapless = true');
-my $last = $node->safe_psql('numbers', 'SELECT last_number FROM crm.number_series ORDER BY series');
+my $last = $node->safe_psql('numbers', q{SELECT last_number FROM crm.number_series WHERE series IN ('invoice', 'order', 'quote') ORDER BY series});
 write_numbers('gapless');
 for my $table ('invoice', 'sales_order', 'quote')
 {
