@@ -27,6 +27,7 @@ static CrmStatement find_rest = {
 	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id = $1 AND ("
 	"NOT EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 AND v.state <> 'canceled' AND v.invoice_type <> 'down_payment') "
 	"OR EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = $1 AND l.line_kind = 'standard' "
+	"AND l.product_type <> 'required_bundle_member' "
 	"AND CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
 	"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END))",
 	.argtypes = {INT8OID}
@@ -213,7 +214,7 @@ parts_to_bill(CrmOrganization *org, const CrmOrder *order, const CrmProgressList
 	if (named)
 	{
 		check_named(org, order, list, named, is_delivered);
-		return *named;
+		return document_settle_members(list, named);
 	}
 	parts = document_new_parts(list->n);
 	for (int i = 0; i < list->n; i++)
@@ -221,7 +222,7 @@ parts_to_bill(CrmOrganization *org, const CrmOrder *order, const CrmProgressList
 		if (list->lines[i].is_standard)
 			document_add_part(&parts, &list->lines[i], open_of(&list->lines[i], is_delivered));
 	}
-	return parts;
+	return document_settle_members(list, &parts);
 }
 
 /* check_named refuses named lines of which less is open, beside what may be over it. */
@@ -262,7 +263,7 @@ leaves_nothing(const CrmProgressList *list, const CrmParts *parts)
 			at++;
 		if (at < parts->n && parts->ids[at] == line.id)
 			line.taken = money_add(line.taken, parts->quantities[at]);
-		if (line.is_standard && !money_is_zero(open_of(&line, false)))
+		if (line.is_standard && line.bundle_id == 0 && !money_is_zero(open_of(&line, false)))
 			return false;
 	}
 	return true;

@@ -210,9 +210,13 @@ build_read(CrmOrganization *org, const void *argument)
 	}
 	else if (conversion->is_rest)
 	{
-		quantity = "l.quantity - l.quantity_returned - l.quantity_invoiced";
-		is_copied = "CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
-			"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END";
+		/* of a required member what goes with its bundle, whose goods alone may have come back */
+		quantity = "CASE WHEN l.product_type = 'required_bundle_member' THEN (SELECT CASE WHEN b.quantity = 0 THEN 0 "
+			"ELSE round(l.quantity * (b.quantity - b.quantity_returned) / b.quantity, 5) END FROM @sales_order_product b "
+			"WHERE b.sales_order_product_id = l.bundle_line_id) ELSE l.quantity - l.quantity_returned END - l.quantity_invoiced";
+		is_copied = psprintf("CASE WHEN l.product_type = 'required_bundle_member' THEN %s <> 0 "
+							 "WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
+							 "ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END", quantity);
 	}
 	if (conversion->is_rest)
 		is_whole = psprintf("coalesce(l.quantity_invoiced = 0 AND %s = l.quantity, false)", quantity);

@@ -115,6 +115,7 @@ document_create_credit_note(PG_FUNCTION_ARGS)
 		check_named(&invoice, &list, &parts);
 	else
 		parts = open_parts(&list);
+	parts = document_settle_members(&list, &parts);
 	if (parts.n == 0)
 		refuse_nothing(&invoice);
 	conversion.parts = &parts;

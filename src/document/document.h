@@ -58,6 +58,7 @@ typedef struct CrmProgress
 	Datum		delivered;
 	Datum		returned;
 	Datum		taken;			/* invoiced of an order line, credited of an invoice line */
+	int64		bundle_id;		/* of a required member: its bundle's line; 0 = it is none */
 } CrmProgress;
 
 typedef struct CrmProgressList
@@ -71,6 +72,7 @@ extern CrmProgressList document_read_progress(CrmOrganization *org, const CrmDoc
 extern CrmProgress *document_find_line(const CrmProgressList *list, int64 id);
 extern CrmParts document_new_parts(int size);
 extern void document_add_part(CrmParts *parts, const CrmProgress *line, Datum quantity);
+extern CrmParts document_settle_members(const CrmProgressList *list, const CrmParts *parts);
 extern void document_check_parts(const CrmProgressList *list, const CrmParts *parts,
 								 const CrmDocument *document, const char *number);
 extern Datum document_on_side(Datum open, Datum quantity);

@@ -28,6 +28,7 @@ static Datum number_of(JsonbContainer *object, const char *key, const char *id_k
 static int	compare_parts(const void *a, const void *b);
 static void refuse_form(const char *key, const char *what) pg_attribute_noreturn();
 static CrmStatement *progress_of(const CrmDocument *document);
+static Datum share_of_member(const CrmProgress *member, const CrmProgress *bundle, Datum quantity);
 static void check_part(const CrmProgress *line, Datum quantity, const CrmDocument *document);
 static void refuse_quantity(const CrmProgress *line, Datum quantity, const CrmDocument *document, const char *why);
 
@@ -129,6 +130,7 @@ document_read_progress(CrmOrganization *org, const CrmDocument *document, int64 
 		line->returned = core_result_number(i, 7);
 		line->taken = core_result_number(i, 8);
 		line->is_deduction = core_result_bool(i, 9);
+		line->bundle_id = core_result_int8(i, 10);
 	}
 	return list;
 }
@@ -141,7 +143,8 @@ progress_of(const CrmDocument *document)
 	bool		is_order = document == &document_order;
 
 	return core_intern(psprintf("SELECT l.%1$s, l.line_number, l.line_kind = 'standard', "
-								"coalesce(%2$s p.quantity_decimals, %3$d), l.quantity, %4$s "
+								"coalesce(%2$s p.quantity_decimals, %3$d), l.quantity, %4$s, "
+								"CASE WHEN l.product_type = 'required_bundle_member' THEN l.bundle_line_id END "
 								"FROM @%5$s l LEFT JOIN @product p ON p.product_id = l.product_id "
 								"WHERE l.%6$s = $1 ORDER BY l.%1$s",
 								document->lines.entity.key,
@@ -194,6 +197,40 @@ document_add_part(CrmParts *parts, const CrmProgress *line, Datum quantity)
 		return;
 	parts->ids[parts->n] = line->id;
 	parts->quantities[parts->n++] = quantity;
+}
+
+/*
+ * document_settle_members takes required members of bundles along: of each as
+ * much as goes with what is taken of its bundle, up to and with this part.
+ */
+CrmParts
+document_settle_members(const CrmProgressList *list, const CrmParts *parts)
+{
+	CrmParts	settled = document_new_parts(list->n);
+
+	for (int i = 0; i < list->n; i++)
+	{
+		const CrmProgress *line = &list->lines[i];
+		const int64 *id = line->bundle_id != 0 ? &line->bundle_id : &line->id;
+		const int64 *found = bsearch(id, parts->ids, parts->n, sizeof(int64), core_compare_ids);
+
+		if (found == NULL)
+			continue;
+		document_add_part(&settled, line, line->bundle_id == 0 ? parts->quantities[found - parts->ids]
+						  : share_of_member(line, document_find_line(list, line->bundle_id),
+											parts->quantities[found - parts->ids]));
+	}
+	return settled;
+}
+
+/* share_of_member returns how much of a member goes with a quantity of its bundle that is taken now. */
+static Datum
+share_of_member(const CrmProgress *member, const CrmProgress *bundle, Datum quantity)
+{
+	Datum		taken = money_add(bundle->taken, quantity);
+
+	return money_subtract(money_divide(money_multiply(member->quantity, taken), bundle->quantity, MOST_DECIMALS),
+						  member->taken);
 }
 
 /* document_check_parts refuses named lines that are not there, and quantities that they cannot have. */

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/documents.sql
 \ir ../lib/bundles.sql
-SELECT plan(29);
+SELECT plan(39);
 
 -- A deal with two bundles, a chair between them, and an optional member that was changed.
 SELECT remember('deal', new_bundle('opportunity')) \gset
@@ -57,6 +57,31 @@ SELECT remember('first', invoice_id) FROM sales_crm.create_invoice_from_order(sa
 UPDATE invoice_product SET quantity = 2 WHERE invoice_id = id('first') AND product_id = id('Rug');
 SELECT remember('second', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('short')) \gset
 SELECT is(lines_of('invoice', id('second')) || ' ' || total_of('invoice', id('second')), '4 Rug 3 120 120.0000', 'an optional member whose bundle is invoiced already becomes a line of its own');
+
+-- Parts that name the bundle, that follow deliveries, that are credited: required members go along, optional ones when they are named.
+CREATE FUNCTION tap.part(entity text, document_id bigint, products text[], quantities numeric[]) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_agg(jsonb_build_object(entity || '_product_id', line_of(entity, document_id, p), 'quantity', q)) FROM unnest(products, quantities) AS x (p, q)
+$$;
+SELECT remember('named', new_bundle('sales_order', 4)) \gset
+SELECT remember('one', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('named'), lines => part('sales_order', id('named'), '{Set}', '{1}')) \gset
+SELECT is(lines_of('invoice', id('one')) || ' ' || total_of('invoice', id('one')), '1 ! Set 1 500, 2 + Seat 5 0, 3 + Desk 5 0 500.0000', 'one of four bundles');
+SELECT remember('two', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('named'), lines => part('sales_order', id('named'), '{Set,Seat,Rug}', '{2,1,3}')) \gset
+SELECT is(lines_of('invoice', id('two')) || ' ' || total_of('invoice', id('two')), '1 ! Set 2 1000, 2 + Seat 10 0, 3 + Desk 10 0, 4 ? Rug 3 120 1120.0000', 'two of them with some of an option; a required member named beside it follows');
+SELECT refused(format('SELECT sales_crm.create_invoice_from_order(sales_order_id => %s, lines => part(''sales_order'', %1$s, ''{Seat}'', ''{5}''))', id('named')), 'SC011', 'a required member alone is nothing to invoice');
+SELECT remember('last', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('named')) \gset
+SELECT is(lines_of('invoice', id('last')) || ' ' || total_of('invoice', id('last')), '1 ! Set 1 500, 2 + Seat 5 0, 3 + Desk 5 0, 4 ? Rug 17 680, 5 ? Plant 20 1000 2180.0000', 'the rest');
+SELECT is(total_of('invoice', id('one')) + total_of('invoice', id('two')) + total_of('invoice', id('last')), total_of('sales_order', id('named')), 'the parts come to the order');
+SELECT remember('credit', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('two'), lines => part('invoice', id('two'), '{Set}', '{1}')) \gset
+SELECT is(lines_of('invoice', id('credit')) || ' ' || total_of('invoice', id('credit')), '1 ! Set -1 -500, 2 + Seat -5 0, 3 + Desk -5 0 -500.0000', 'one of them is credited');
+SELECT remember('credit', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('two')) \gset
+SELECT is(lines_of('invoice', id('credit')) || ' ' || total_of('invoice', id('credit')), '1 ! Set -1 -500, 2 + Seat -5 0, 3 + Desk -5 0, 4 ? Rug -3 -120 -620.0000', 'and what is left of that invoice');
+SELECT remember('sent', new_bundle('sales_order', 4)) \gset
+SELECT sales_crm.deliver_order(sales_order_id => id('sent'), lines => part('sales_order', id('sent'), '{Set,Rug}', '{3,5}')) \gset
+SELECT remember('of sent', invoice_id) FROM sales_crm.create_invoice_from_order(sales_order_id => id('sent'), basis => 'delivered') \gset
+SELECT is(lines_of('invoice', id('of sent')), '1 ! Set 3 1500, 2 + Seat 15 0, 3 + Desk 15 0, 4 ? Rug 5 200', 'what is delivered of the bundle');
+SELECT sales_crm.return_order(sales_order_id => id('sent'), lines => part('sales_order', id('sent'), '{Set}', '{1}')) \gset
+SELECT refused(format('SELECT sales_crm.create_invoice_from_order(sales_order_id => %s, lines => part(''sales_order'', %1$s, ''{Set}'', ''{1}''))', id('sent')), 'SC010', 'a bundle that came back is not invoiced');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing in parts');
 
 -- Choosing an optional bundle takes its members along; choosing a member alone is no choice.
 CREATE FUNCTION tap.accepted(chosen text[]) RETURNS text LANGUAGE plpgsql AS $$
