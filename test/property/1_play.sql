@@ -21,6 +21,10 @@ CREATE TABLE play.header_intent (round integer, entity text, id bigint, discount
 CREATE TABLE play.repriced (round integer, entity text, id bigint, PRIMARY KEY (round, entity, id));
 CREATE TABLE play.lock_set (round integer, entity text, id bigint, is_price_locked boolean, PRIMARY KEY (round, entity, id));
 
+-- What a step was to deliver, take back, invoice or credit of which line; what down payment was asked for.
+CREATE TABLE play.part (round integer, what text, line_id bigint, quantity numeric, PRIMARY KEY (round, what, line_id));
+CREATE TABLE play.down_payment (round integer, id bigint, amount numeric, tax numeric);
+
 -- Chance.
 CREATE FUNCTION play.seed(what text) RETURNS void LANGUAGE sql AS $$
 	SELECT setseed(mod(hashtext(seed || '/' || what), 1000000) / 1000000.0) FROM play.clock

@@ -59,8 +59,8 @@ FROM (VALUES ('VAT 21', 'standard', 'ES', NULL, 1), ('VAT 10', 'reduced', 'es', 
              ('Off', 'standard', 'FR', NULL, 1), ('VAT 21', 'standard', 'FR', NULL, 2), ('VAT 21', NULL, 'FR', 'Alsace', 3), ('VAT 10', 'reduced', 'FR', NULL, 1))
 	AS r (rate, category, country, state, place) JOIN crm.tax_rate AS t ON t.name = r.rate;
 
-INSERT INTO crm.account (name, address_country, address_state_or_province)
-SELECT 'Account ' || n, (ARRAY['US', 'ES', 'CA', 'FR', 'Ca ', NULL])[1 + n % 6], (ARRAY['Quebec', NULL, 'Alsace', 'quebec'])[1 + n % 4] FROM generate_series(1, 40) AS n;
+INSERT INTO crm.account (name, payment_terms, address_country, address_state_or_province)
+SELECT 'Account ' || n, CASE n % 4 WHEN 1 THEN '2_percent_10_net_30' WHEN 2 THEN 'net_30' END, (ARRAY['US', 'ES', 'CA', 'FR', 'Ca ', NULL])[1 + n % 6], (ARRAY['Quebec', NULL, 'Alsace', 'quebec'])[1 + n % 4] FROM generate_series(1, 40) AS n;
 INSERT INTO crm.contact (last_name, address_country, address_state_or_province)
 SELECT 'Contact ' || n, (ARRAY['US', 'ES', 'CA', 'FR', 'Ca ', NULL])[1 + n % 6], (ARRAY['Quebec', NULL, 'Alsace', 'quebec'])[1 + n % 4] FROM generate_series(1, 20) AS n;
 UPDATE crm.organization_setting SET value = 'ES' WHERE name = 'default_country';

@@ -192,6 +192,55 @@ BEGIN
 	PERFORM sales_crm.pay_invoice(invoice_id => of_id, amount => nullif(CASE WHEN play.chance(50) THEN round(of_balance * play.whole(1, 9) / 10, decimals) ELSE 0 END, 0));
 END $$;
 
+-- What is open of the lines of an order or invoice: to deliver, to take back, to invoice as ordered or as delivered, to credit.
+CREATE FUNCTION play.open_parts(what text, of_id bigint) RETURNS TABLE (line_id bigint, quantity numeric, decimals integer) LANGUAGE sql STABLE AS $$
+	SELECT x.line_id, x.rest, x.decimals
+	FROM (SELECT l.sales_order_product_id AS line_id, l.line_number, l.quantity, coalesce(p.quantity_decimals, 5) AS decimals,
+	             CASE what WHEN 'deliver' THEN l.quantity - l.quantity_delivered WHEN 'return' THEN l.quantity_delivered - l.quantity_returned
+	                       WHEN 'ordered' THEN l.quantity - l.quantity_returned - l.quantity_invoiced WHEN 'delivered' THEN l.quantity_delivered - l.quantity_returned - l.quantity_invoiced END AS rest
+	      FROM crm.sales_order_product AS l LEFT JOIN crm.product AS p USING (product_id)
+	      WHERE l.sales_order_id = of_id AND what IN ('deliver', 'return', 'ordered', 'delivered') AND (l.line_kind = 'standard' OR what = 'ordered')
+	      UNION ALL
+	      SELECT l.invoice_product_id, l.line_number, l.quantity, coalesce(p.quantity_decimals, 5), l.quantity - l.quantity_credited
+	      FROM crm.invoice_product AS l LEFT JOIN crm.product AS p USING (product_id) WHERE l.invoice_id = of_id AND what = 'credit' AND l.line_kind = 'standard') AS x
+	WHERE x.rest <> 0 AND sign(x.rest) = sign(x.quantity) ORDER BY x.line_number, x.line_id
+$$;
+
+-- Chooses all that is open (returns NULL), or parts of some lines, as the calls take them; notes what was chosen.
+CREATE FUNCTION play.choose_parts(what text, of_id bigint, key text, is_whole boolean, note_as text DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE one record; taken numeric; chosen jsonb := '[]'; n integer := 0;
+BEGIN
+	FOR one IN SELECT * FROM play.open_parts(what, of_id) LOOP
+		taken := one.quantity;
+		IF NOT is_whole THEN
+			IF key = 'sales_order_product_id' AND EXISTS (SELECT FROM crm.sales_order_product WHERE sales_order_product_id = one.line_id AND line_kind <> 'standard') THEN CONTINUE; END IF;
+			IF n > 0 AND play.chance(35) THEN CONTINUE; END IF;
+			taken := round(one.quantity * play.whole(1, 9) / 10, least(one.decimals, play.whole(0, 5)));
+			IF taken = 0 OR play.chance(20) THEN taken := one.quantity; END IF;
+		END IF;
+		n := n + 1;
+		chosen := chosen || jsonb_build_object(key, one.line_id, 'quantity', taken);
+		INSERT INTO play.part VALUES (play.round(), coalesce(note_as, what), one.line_id, taken);
+	END LOOP;
+	RETURN CASE WHEN is_whole OR n = 0 THEN NULL ELSE chosen END;
+END $$;
+
+CREATE FUNCTION play.down_payment(of_id bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE o record; percent numeric; asked numeric; made bigint;
+BEGIN
+	SELECT h.total_amount, h.total_tax, c.decimals INTO o FROM crm.sales_order AS h JOIN crm.currency AS c USING (currency_code) WHERE h.sales_order_id = of_id;
+	percent := play.whole(5, 40) + 0.5;
+	IF play.chance(50) THEN
+		asked := round(o.total_amount * percent / 100, o.decimals);
+		made := sales_crm.create_down_payment_invoice(sales_order_id => of_id, percentage => percent);
+	ELSE
+		asked := greatest(round(o.total_amount * percent / 100, o.decimals), 1);
+		made := sales_crm.create_down_payment_invoice(sales_order_id => of_id, amount => asked);
+	END IF;
+	INSERT INTO play.down_payment VALUES (play.round(), made, asked, round(o.total_tax * asked / o.total_amount, o.decimals));
+	RETURN made;
+END $$;
+
 CREATE FUNCTION play.call(action text, in_entity text, of_id bigint, of_chain integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE made bigint; made_entity text; fact record;
 BEGIN
@@ -221,8 +270,35 @@ BEGIN
 			WHERE quote_id = of_id AND line_kind IN ('optional', 'alternative') AND line_number % 2 = 0));
 	WHEN 'create_order_from_quote' THEN made_entity := 'sales_order'; made := sales_crm.create_order_from_quote(quote_id => of_id);
 	WHEN 'submit_order' THEN PERFORM sales_crm.submit_order(sales_order_id => of_id);
-	WHEN 'fulfill_order' THEN made_entity := 'invoice'; made := sales_crm.fulfill_order(sales_order_id => of_id, create_invoice => play.chance(70));
-	WHEN 'create_invoice_from_order' THEN made_entity := 'invoice'; made := sales_crm.create_invoice_from_order(sales_order_id => of_id);
+	WHEN 'deliver_order' THEN
+		SELECT play.choose_parts('deliver', of_id, 'sales_order_product_id', play.chance(30)) AS lines INTO fact;
+		PERFORM sales_crm.deliver_order(sales_order_id => of_id, lines => fact.lines);
+	WHEN 'overdeliver_order' THEN
+		PERFORM sales_crm.deliver_order(sales_order_id => of_id, lines => (SELECT jsonb_build_array(jsonb_build_object('sales_order_product_id', line_id, 'quantity', quantity + sign(quantity)))
+		                                                                   FROM play.open_parts('deliver', of_id) LIMIT 1));
+	WHEN 'return_order' THEN
+		SELECT play.choose_parts('return', of_id, 'sales_order_product_id', false) AS lines INTO fact;
+		PERFORM sales_crm.return_order(sales_order_id => of_id, lines => fact.lines);
+	WHEN 'fulfill_order', 'fulfill_order_partly' THEN
+		made_entity := 'invoice';
+		SELECT play.chance(70) AS wants_invoice, action = 'fulfill_order_partly' AS is_partial INTO fact;
+		IF NOT fact.is_partial THEN PERFORM play.choose_parts('deliver', of_id, '', true); END IF;
+		IF fact.wants_invoice THEN
+			PERFORM play.choose_parts(CASE WHEN fact.is_partial AND EXISTS (SELECT FROM crm.delivery WHERE sales_order_id = of_id) THEN 'delivered' ELSE 'ordered' END, of_id, '', true, 'invoice');
+		END IF;
+		made := sales_crm.fulfill_order(sales_order_id => of_id, status_reason => CASE WHEN fact.is_partial THEN 'partial' ELSE 'complete' END, create_invoice => fact.wants_invoice);
+	WHEN 'invoice_ordered', 'invoice_delivered' THEN
+		made_entity := 'invoice';
+		SELECT play.choose_parts(substr(action, 9), of_id, 'sales_order_product_id', play.chance(50), 'invoice') AS lines INTO fact;
+		made := sales_crm.create_invoice_from_order(sales_order_id => of_id, basis => substr(action, 9), lines => fact.lines);
+	WHEN 'overinvoice_order' THEN
+		PERFORM sales_crm.create_invoice_from_order(sales_order_id => of_id, lines => (SELECT jsonb_build_array(jsonb_build_object('sales_order_product_id', line_id, 'quantity', quantity + sign(quantity)))
+		                                                                               FROM play.open_parts('ordered', of_id) LIMIT 1));
+	WHEN 'create_down_payment_invoice' THEN made_entity := 'invoice'; made := play.down_payment(of_id);
+	WHEN 'create_credit_note' THEN
+		made_entity := 'invoice';
+		SELECT play.choose_parts('credit', of_id, 'invoice_product_id', play.chance(40)) AS lines INTO fact;
+		made := sales_crm.create_credit_note(invoice_id => of_id, lines => fact.lines);
 	WHEN 'cancel_order' THEN PERFORM sales_crm.cancel_order(sales_order_id => of_id);
 	WHEN 'lock' THEN
 		EXECUTE format('SELECT sales_crm.lock_%s_pricing(%L)', CASE in_entity WHEN 'invoice' THEN 'invoice' ELSE 'order' END, of_id);
@@ -246,26 +322,30 @@ END $$;
 
 -- The documents of the chains with what decides what may be done to them.
 CREATE VIEW play.living AS
-	SELECT d.chain_id, d.entity, d.id, d.made_by, o.state, o.pricing_error, NULL::numeric AS balance, false AS is_locked, 0 AS paid, false AS is_sellable, 0::bigint AS invoices
+	SELECT d.chain_id, d.entity, d.id, d.made_by, o.state, o.pricing_error, o.total_amount AS total, NULL::numeric AS balance, false AS is_locked, 0 AS paid, false AS is_free, 0::bigint AS others, 'none' AS type,
+	       '{}'::text[] AS is_open, 0::numeric AS billed
 	FROM play.document AS d JOIN crm.opportunity AS o ON d.entity = 'opportunity' AND o.opportunity_id = d.id
 	UNION ALL
-	SELECT d.chain_id, d.entity, d.id, d.made_by, q.state, q.pricing_error, NULL, false, 0, NOT EXISTS (SELECT FROM crm.sales_order AS o WHERE o.quote_id = q.quote_id AND o.state <> 'canceled'),
-	       (SELECT count(*) FROM crm.quote AS r WHERE r.quote_number = q.quote_number AND r.state IN ('draft', 'active') AND r.quote_id <> q.quote_id)
+	SELECT d.chain_id, d.entity, d.id, d.made_by, q.state, q.pricing_error, q.total_amount, NULL, false, 0, NOT EXISTS (SELECT FROM crm.sales_order AS o WHERE o.quote_id = q.quote_id AND o.state <> 'canceled'),
+	       (SELECT count(*) FROM crm.quote AS r WHERE r.quote_number = q.quote_number AND r.state IN ('draft', 'active') AND r.quote_id <> q.quote_id), 'none', '{}', 0
 	FROM play.document AS d JOIN crm.quote AS q ON d.entity = 'quote' AND q.quote_id = d.id
 	UNION ALL
-	SELECT d.chain_id, d.entity, d.id, d.made_by, o.state, o.pricing_error, NULL, o.is_price_locked, 0,
-	       EXISTS (SELECT FROM crm.sales_order_product AS l WHERE l.sales_order_id = o.sales_order_id AND l.quantity <> l.quantity_invoiced),
-	       (SELECT count(*) FROM crm.invoice AS i WHERE i.sales_order_id = o.sales_order_id AND i.state <> 'canceled')
+	SELECT d.chain_id, d.entity, d.id, d.made_by, o.state, o.pricing_error, o.total_amount, NULL, o.is_price_locked, 0, false,
+	       (SELECT count(*) FROM crm.invoice AS i WHERE i.sales_order_id = o.sales_order_id AND i.state <> 'canceled'), 'none',
+	       ARRAY(SELECT w FROM unnest('{deliver,return,ordered,delivered}'::text[]) AS w WHERE EXISTS (SELECT FROM play.open_parts(w, o.sales_order_id))),
+	       (SELECT coalesce(sum(i.total_amount), 0) FROM crm.invoice AS i WHERE i.sales_order_id = o.sales_order_id AND i.state <> 'canceled')
 	FROM play.document AS d JOIN crm.sales_order AS o ON d.entity = 'sales_order' AND o.sales_order_id = d.id
 	UNION ALL
-	SELECT d.chain_id, d.entity, d.id, d.made_by, i.state, i.pricing_error, i.balance_amount, i.is_price_locked,
-	       (SELECT count(*)::integer FROM crm.payment AS p WHERE p.invoice_id = i.invoice_id AND p.canceled_at IS NULL), false, 0
+	SELECT d.chain_id, d.entity, d.id, d.made_by, i.state, i.pricing_error, i.total_amount, i.balance_amount, i.is_price_locked,
+	       (SELECT count(*)::integer FROM crm.payment AS p WHERE p.invoice_id = i.invoice_id AND p.canceled_at IS NULL), EXISTS (SELECT FROM crm.invoice_product AS l WHERE l.down_payment_invoice_id = i.invoice_id),
+	       (SELECT count(*) FROM crm.invoice AS c WHERE c.credited_invoice_id = i.invoice_id AND c.state <> 'canceled'), i.invoice_type,
+	       ARRAY(SELECT 'credit' WHERE EXISTS (SELECT FROM play.open_parts('credit', i.invoice_id))), 0
 	FROM play.document AS d JOIN crm.invoice AS i ON d.entity = 'invoice' AND i.invoice_id = d.id;
 
 -- What may be done next, how likely, and with which SQLSTATE it must be refused.
 CREATE FUNCTION play.choices(of_chain integer) RETURNS TABLE (action text, entity text, id bigint, weight numeric, expected text) LANGUAGE sql STABLE AS $$
 	WITH d AS (SELECT * FROM play.living WHERE chain_id = of_chain), size AS (SELECT count(*) AS n FROM d)
-	SELECT c.action, d.entity, d.id, CASE WHEN is_closed THEN c.weight / 10 ELSE c.weight END, CASE WHEN is_closed THEN 'SC002' ELSE c.expected END
+	SELECT c.action, d.entity, d.id, CASE WHEN is_closed OR (d.entity = 'invoice' AND d.made_by <> 'insert' AND c.entities LIKE '% %') THEN c.weight / 10 ELSE c.weight END, CASE WHEN is_closed THEN 'SC002' ELSE c.expected END
 	FROM d, size, LATERAL (
 		VALUES ('add_lines', 'opportunity quote sales_order invoice', 'open draft active', 1.5, NULL),
 		       ('edit_line', 'opportunity quote sales_order invoice', 'open draft active', 2, NULL),
@@ -284,19 +364,30 @@ CREATE FUNCTION play.choices(of_chain integer) RETURNS TABLE (action text, entit
 		       ('win_quote', 'quote', 'active', 0.7, NULL),
 		       ('close_quote', 'quote', 'active', 0.5, NULL),
 		       ('revise_quote', 'quote', 'active', 2, NULL),
-		       ('revise_quote', 'quote', 'closed', 0.5, CASE WHEN d.invoices > 0 THEN 'SC011' END),
+		       ('revise_quote', 'quote', 'closed', 0.5, CASE WHEN d.others > 0 THEN 'SC011' END),
 		       ('accept_quote', 'quote', 'active', 3, NULL),
-		       ('create_order_from_quote', 'quote', 'won', CASE WHEN d.is_sellable THEN 3 ELSE 0.1 END, CASE WHEN NOT d.is_sellable THEN 'SC011' END),
-		       ('submit_order', 'sales_order', 'active', 1.5, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
-		       ('fulfill_order', 'sales_order', 'active submitted', 1.5, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
-		       ('create_invoice_from_order', 'sales_order', 'active fulfilled', 2, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' WHEN NOT d.is_sellable THEN 'SC011' END),
-		       ('cancel_order', 'sales_order', 'active submitted fulfilled', 0.15, CASE WHEN d.invoices > 0 THEN 'SC011' END),
-		       ('lock', 'sales_order invoice', 'active', 0.3, NULL),
-		       ('unlock', 'sales_order invoice', 'active', 0.5, NULL),
+		       ('create_order_from_quote', 'quote', 'won', CASE WHEN d.is_free THEN 3 ELSE 0.1 END, CASE WHEN NOT d.is_free THEN 'SC011' END),
+		       ('submit_order', 'sales_order', 'active', 1, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
+		       ('deliver_order', 'sales_order', 'active submitted', CASE WHEN 'deliver' = ANY (d.is_open) THEN 4 ELSE 0.05 END, CASE WHEN NOT 'deliver' = ANY (d.is_open) THEN 'SC011' END),
+		       ('overdeliver_order', 'sales_order', 'active submitted', CASE WHEN 'deliver' = ANY (d.is_open) THEN 0.2 ELSE 0 END, 'SC010'),
+		       ('return_order', 'sales_order', 'active submitted fulfilled', CASE WHEN 'return' = ANY (d.is_open) THEN 0.7 ELSE 0 END, NULL),
+		       ('fulfill_order', 'sales_order', 'active submitted', 0.8, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
+		       ('fulfill_order_partly', 'sales_order', 'active submitted', 0.2, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
+		       ('invoice_ordered', 'sales_order', 'active fulfilled', CASE WHEN 'ordered' = ANY (d.is_open) THEN 2.5 ELSE 0.05 END, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' WHEN NOT 'ordered' = ANY (d.is_open) THEN 'SC011' END),
+		       ('invoice_delivered', 'sales_order', 'active submitted fulfilled', CASE WHEN 'delivered' = ANY (d.is_open) THEN 3 ELSE 0.05 END,
+		        CASE WHEN d.pricing_error <> 'none' THEN 'SC005' WHEN NOT 'delivered' = ANY (d.is_open) THEN 'SC011' END),
+		       ('overinvoice_order', 'sales_order', 'active fulfilled', CASE WHEN 'ordered' = ANY (d.is_open) THEN 0.2 ELSE 0 END, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' ELSE 'SC010' END),
+		       ('create_down_payment_invoice', 'sales_order', 'active submitted', CASE WHEN d.total - d.billed > 0.5 * d.total AND d.total > 10 THEN 2 ELSE 0.05 END,
+		        CASE WHEN d.pricing_error <> 'none' THEN 'SC005' WHEN d.total <= 0 THEN 'SC010' END),
+		       ('cancel_order', 'sales_order', 'active submitted fulfilled', 0.1, NULL),
+		       ('create_credit_note', 'invoice', 'active paid', CASE WHEN d.type <> 'credit_note' AND 'credit' = ANY (d.is_open) THEN 1 ELSE 0.03 END,
+		        CASE WHEN d.type = 'credit_note' THEN 'SC001' WHEN d.is_free OR NOT 'credit' = ANY (d.is_open) THEN 'SC011' END),
+		       ('lock', 'sales_order invoice', 'active', 0.2, NULL),
+		       ('unlock', 'sales_order invoice', 'active', CASE WHEN d.made_by = 'insert' THEN 0.5 ELSE 0.1 END, NULL),
 		       ('pay_invoice', 'invoice', 'active paid', CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 0.1 ELSE 2 END, CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 'SC001' END),
 		       ('overpay_invoice', 'invoice', 'active', 0.2, 'SC010'),
-		       ('cancel_payment', 'invoice', 'active paid', CASE WHEN d.paid > 0 THEN 0.6 ELSE 0 END, NULL),
-		       ('cancel_invoice', 'invoice', 'active paid', 0.3, CASE WHEN d.paid > 0 THEN 'SC011' END)
+		       ('cancel_payment', 'invoice', 'active paid', CASE WHEN d.paid > 0 THEN 0.4 ELSE 0 END, NULL),
+		       ('cancel_invoice', 'invoice', 'active paid', 0.3, CASE WHEN d.paid > 0 OR d.others > 0 OR d.is_free THEN 'SC011' END)
 		) AS c (action, entities, states, weight, expected),
 		LATERAL (SELECT d.entity = 'quote' AND d.state = 'active' AND c.entities LIKE '% %') AS w (is_closed)
 	WHERE c.weight > 0 AND d.entity = ANY (string_to_array(c.entities, ' ')) AND d.state = ANY (string_to_array(c.states, ' '))
@@ -306,6 +397,9 @@ $$;
 CREATE TABLE play.tolerated (action text, sqlstate text, why text);
 INSERT INTO play.tolerated VALUES
 	('change_list', 'SC016', 'the other list sells the product in whole units'),
+	('cancel_order', 'SC011', 'a live invoice that is not wholly credited'),
+	('create_down_payment_invoice', 'SC010', 'more than is left of the total'),
+	('delete_line', 'SC010', 'a line that is delivered or invoiced'),
 	('delete_line', '23503', 'a document was made from the line'),
 	('cancel_invoice', 'SC010', 'an invoice line against the sign of its order line was made up for by another'),
 	('edit_line', 'SC010', 'an order line below what is invoiced, an invoice line above what was ordered');

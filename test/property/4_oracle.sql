@@ -10,14 +10,14 @@ BEGIN
 	FOREACH entity IN ARRAY '{opportunity,quote,sales_order,invoice}'::text[] LOOP
 		lines := lines || format($sql$ %s SELECT %L::text AS entity, %I AS id, %I AS line_id, line_number, line_kind, product_id, product_description, unit_id, quantity, is_price_overridden, price_per_unit,
 			volume_discount_amount, manual_discount_percentage, manual_discount_amount, tax_amount, tax_category, tax_details, base_amount, extended_amount, pricing_error,
-			%s AS source_entity, %s AS source_line_id, %s AS quantity_invoiced FROM crm.%I $sql$,
+			%s AS source_entity, %s AS source_line_id, %s FROM crm.%I $sql$,
 			CASE lines WHEN '' THEN '' ELSE 'UNION ALL' END, entity, entity || '_id', entity || '_product_id',
 			CASE entity WHEN 'opportunity' THEN 'NULL::text' WHEN 'quote' THEN $sql$ CASE WHEN opportunity_product_id IS NOT NULL THEN 'opportunity' END $sql$
 			            WHEN 'sales_order' THEN $sql$ CASE WHEN quote_product_id IS NOT NULL THEN 'quote' WHEN opportunity_product_id IS NOT NULL THEN 'opportunity' END $sql$
-			            ELSE $sql$ CASE WHEN sales_order_product_id IS NOT NULL THEN 'sales_order' WHEN opportunity_product_id IS NOT NULL THEN 'opportunity' END $sql$ END,
+			            ELSE $sql$ CASE WHEN credited_invoice_product_id IS NOT NULL THEN 'invoice' WHEN sales_order_product_id IS NOT NULL THEN 'sales_order' WHEN opportunity_product_id IS NOT NULL THEN 'opportunity' END $sql$ END,
 			CASE entity WHEN 'opportunity' THEN 'NULL::bigint' WHEN 'quote' THEN 'opportunity_product_id' WHEN 'sales_order' THEN 'coalesce(quote_product_id, opportunity_product_id)'
-			            ELSE 'coalesce(sales_order_product_id, opportunity_product_id)' END,
-			CASE entity WHEN 'sales_order' THEN 'quantity_invoiced' ELSE '0::numeric' END, entity || '_product');
+			            ELSE 'coalesce(credited_invoice_product_id, sales_order_product_id, opportunity_product_id)' END,
+			CASE entity WHEN 'invoice' THEN 'rounding_amount, down_payment_invoice_id' ELSE '0::numeric AS rounding_amount, NULL::bigint AS down_payment_invoice_id' END, entity || '_product');
 		headers := headers || format($sql$ %s SELECT %L::text AS entity, h.%I AS id, h.state, h.price_list_id, h.currency_code, c.decimals, h.exchange_rate, h.discount_method, h.tax_rounding, h.tax_method, h.discount_percentage,
 			h.discount_amount, h.freight_amount, total_line_item_amount, total_line_item_discount_amount, total_discount_amount, total_amount_less_freight, total_tax, total_amount,
 			total_amount_base, pricing_error, %s AS is_price_locked, %s AS on_date, %s AS country, %s AS state_or_province FROM crm.%I AS h JOIN crm.currency AS c USING (currency_code) %s $sql$,
@@ -110,20 +110,27 @@ CREATE FUNCTION oracle.rates(of_category text, in_country text, in_state text, o
 		AND (r.state_or_province IS NULL OR lower(btrim(r.state_or_province)) = lower(btrim(in_state)))
 $$;
 
+-- The taxes of a line as one text, by rate.
+CREATE FUNCTION oracle.details(of_line jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT string_agg(concat_ws(' ', t ->> 'tax_rate_id', trim_scale((t ->> 'percentage')::numeric), trim_scale((t ->> 'amount')::numeric)), ', ' ORDER BY (t ->> 'tax_rate_id')::bigint) FROM jsonb_array_elements(of_line) AS t
+$$;
+
 -- What each line must say, worked out step by step: MATERIALIZED, or each step would be written out in each place of the next. Its figures were typed in this round, or stand as in line o: the same line a round before, or the line it is a copy of.
 CREATE VIEW oracle.line_wanted AS
 	WITH facts AS MATERIALIZED (
 		SELECT l.entity, l.id, l.line_id, h.decimals, h.discount_method, h.tax_method, h.tax_rounding, l.product_id, l.unit_id, l.line_kind = 'note' AS is_note,
-		       b.line_id IS NULL AS is_new, i.line_id IS NOT NULL AS is_typed, s.line_id IS NOT NULL AS is_copy, s.line_id IS NOT NULL AND d.made_by IN ('fulfill_order', 'create_invoice_from_order') AS is_part,
+		       b.line_id IS NULL AS is_new, i.line_id IS NOT NULL AS is_typed, s.line_id IS NOT NULL AS is_copy, s.line_id IS NOT NULL AND d.made_by IN ('fulfill_order', 'fulfill_order_partly', 'invoice_ordered', 'invoice_delivered', 'create_credit_note') AS is_part, a.quantity AS part,
+		       CASE d.made_by WHEN 'create_credit_note' THEN -1 ELSE 1 END AS side,
 		       CASE WHEN b.line_id IS NOT NULL THEN b.source_line_id WHEN NOT d.is_revision THEN s.line_id END AS source_line_id,
 		       CASE WHEN i.is_new THEN i.line_kind WHEN s.line_kind <> 'note' AND d.made_by IN ('accept_quote', 'create_order_from_quote') THEN 'standard' ELSE o.line_kind END AS line_kind,
-		       i.quantity AS typed_quantity, o.quantity AS quantity_before, o.quantity_invoiced,
+		       i.quantity AS typed_quantity, o.quantity AS quantity_before,
 		       CASE WHEN i.line_id IS NOT NULL THEN i.is_price_overridden AND i.product_id IS NOT NULL ELSE o.is_price_overridden END AS overridden,
 		       i.price_per_unit AS typed_price, o.price_per_unit AS price_before, o.volume_discount_amount AS volume_before, o.pricing_error AS error_before, b.is_price_overridden AS overridden_before,
 		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_percentage ELSE o.manual_discount_percentage END AS percentage,
 		       CASE WHEN i.line_id IS NOT NULL THEN i.manual_discount_amount ELSE o.manual_discount_amount END AS discount,
 		       CASE WHEN i.line_id IS NOT NULL THEN i.tax_amount ELSE o.tax_amount END AS tax,
-		       CASE WHEN l.line_kind = 'note' THEN NULL ELSE coalesce(i.tax_category, o.tax_category, p.tax_category, 'standard') END AS tax_category, o.tax_details AS details_before,
+		       CASE WHEN l.line_kind = 'note' THEN NULL ELSE coalesce(i.tax_category, o.tax_category, p.tax_category, 'standard') END AS tax_category, o.tax_details AS details_before, o.rounding_amount AS rounding_before, l.rounding_amount AS rounding_got, l.manual_discount_amount AS discount_got, l.tax_amount AS tax_got, l.tax_details AS details_got,
+		       power(10::numeric, -h.decimals) AS cent,
 		       h.is_price_locked, r.id IS NOT NULL AS is_repriced, h.price_list_id, h.currency_code, h.on_date, h.country, h.state_or_province
 		FROM oracle.line AS l JOIN oracle.header AS h USING (entity, id) JOIN play.document AS d USING (entity, id)
 		LEFT JOIN oracle.product AS p ON p.product_id = l.product_id
@@ -131,10 +138,12 @@ CREATE VIEW oracle.line_wanted AS
 		LEFT JOIN play.repriced AS r ON r.round = play.round() AND r.entity = l.entity AND r.id = l.id
 		LEFT JOIN oracle.line_before AS b ON b.entity = l.entity AND b.line_id = l.line_id
 		LEFT JOIN oracle.line_before AS s ON b.line_id IS NULL AND i.line_id IS NULL AND s.entity = d.source_entity AND s.id = d.source_id AND s.line_number = l.line_number
+		LEFT JOIN play.part AS a ON a.round = play.round() AND a.what = CASE d.made_by WHEN 'create_credit_note' THEN 'credit' ELSE 'invoice' END AND a.line_id = s.line_id
 		LEFT JOIN oracle.line_before AS o ON o.entity = coalesce(b.entity, s.entity) AND o.line_id = coalesce(b.line_id, s.line_id)
-		WHERE i.line_id IS NOT NULL OR r.id IS NOT NULL OR (l.*) IS DISTINCT FROM (b.*)    -- what nobody touched and is as before was looked at before
+		WHERE (i.line_id IS NOT NULL OR r.id IS NOT NULL OR (l.*) IS DISTINCT FROM (b.*))
+			AND l.down_payment_invoice_id IS NULL AND d.made_by <> 'create_down_payment_invoice'    -- what nobody touched and is as before was looked at before
 	), fresh AS MATERIALIZED (
-		SELECT f.*, CASE WHEN is_typed THEN typed_quantity WHEN is_part THEN quantity_before - quantity_invoiced ELSE quantity_before END AS quantity,
+		SELECT f.*, CASE WHEN is_typed THEN typed_quantity WHEN is_part THEN side * part ELSE quantity_before END AS quantity,
 		       NOT is_note AND product_id IS NOT NULL AND NOT overridden AND ((is_typed AND (is_new OR NOT is_price_locked OR overridden <> overridden_before)) OR is_repriced) AS is_priced,
 		       NOT is_note AND product_id IS NOT NULL AND NOT overridden AND is_typed AND typed_quantity <> quantity_before AS is_counted,
 		       (is_typed AND (is_new OR NOT is_price_locked)) OR is_repriced AS is_taxed
@@ -151,17 +160,28 @@ CREATE VIEW oracle.line_wanted AS
 		                 ELSE volume_before END AS volume
 		FROM priced AS p
 	), bases AS MATERIALIZED (
-		SELECT v.*, round(quantity * (price - volume), decimals) AS base, is_copy AND quantity_before <> 0 AND NOT (discount_method = 'per_unit') AS has_share FROM volumes AS v
+		SELECT v.*, round(quantity * (price - volume), decimals) AS plain_base, is_part AND quantity_before <> 0 AND abs(quantity) <> abs(quantity_before) AS has_share FROM volumes AS v
+	), roundings AS MATERIALIZED (
+		-- Parts take some cents more or less, so that they come to the whole: how many, the sums of parts below tell.
+		SELECT b.*, plain_base + x.rounding AS base, x.rounding FROM bases AS b,
+		LATERAL (SELECT CASE WHEN is_part THEN CASE WHEN abs(rounding_got) <= 6 * cent THEN rounding_got ELSE 0 END
+		                     WHEN is_typed OR is_repriced THEN CASE WHEN rounding_got = coalesce(rounding_before, 0) THEN rounding_got ELSE 0 END ELSE coalesce(rounding_before, 0) END AS rounding) AS x
 	), discounts AS MATERIALIZED (
-		SELECT b.*, CASE WHEN is_note THEN 0 WHEN percentage IS NOT NULL THEN round(CASE discount_method WHEN 'per_unit' THEN price - volume ELSE base END * percentage / 100, decimals)
-		                 WHEN has_share THEN round(discount * quantity / quantity_before, decimals) ELSE round(discount, decimals) END AS line_discount
-		FROM bases AS b
+		SELECT b.*, CASE WHEN is_note THEN 0 WHEN percentage IS NOT NULL THEN round(CASE discount_method WHEN 'per_unit' THEN price - volume ELSE plain_base END * percentage / 100, decimals)
+		                 WHEN is_part AND discount_method <> 'per_unit' AND quantity_before <> 0
+		                 THEN CASE WHEN has_share AND abs(discount_got - discount * quantity / quantity_before) <= 3 * cent THEN discount_got ELSE round(discount * quantity / quantity_before, decimals) END
+		                 ELSE round(discount, decimals) END AS line_discount
+		FROM roundings AS b
 	), nets AS MATERIALIZED (
 		SELECT d.*, base - CASE discount_method WHEN 'per_unit' THEN round(quantity * line_discount, decimals) ELSE line_discount END AS net FROM discounts AS d
 	), taxes AS MATERIALIZED (
-		SELECT n.*, CASE WHEN is_note THEN 0 WHEN tax_method = 'typed' THEN round(CASE WHEN is_copy AND quantity_before <> 0 THEN tax * quantity / quantity_before ELSE tax END, decimals)
+		SELECT n.*, CASE WHEN is_note THEN 0
+		                 WHEN tax_method = 'typed' OR (is_part AND details_got IS NULL)
+		                 THEN CASE WHEN NOT is_part OR quantity_before = 0 THEN round(tax, decimals) WHEN has_share AND abs(tax_got - tax * quantity / quantity_before) <= 3 * cent THEN tax_got
+		                           ELSE round(tax * quantity / quantity_before, decimals) END
+		                 WHEN is_part AND abs(tax_got - coalesce(t.amount, 0)) <= 3 * cent AND tax_got = (SELECT round(coalesce(sum((g ->> 'amount')::numeric), 0), 4) FROM jsonb_array_elements(details_got) AS g) THEN tax_got
 		                 ELSE coalesce(t.amount, 0) END AS line_tax,
-		       CASE WHEN tax_method <> 'typed' THEN t.details END AS details
+		       CASE WHEN tax_method <> 'typed' THEN CASE WHEN is_part THEN oracle.details(details_got) ELSE t.details END END AS details
 		FROM nets AS n LEFT JOIN LATERAL (
 			SELECT round(sum(m.amount), 4) AS amount, string_agg(concat_ws(' ', m.tax_rate_id, trim_scale(m.percentage), trim_scale(m.amount)), ', ' ORDER BY m.tax_rate_id) AS details
 			FROM (SELECT q.tax_rate_id, q.percentage, round(CASE n.tax_method WHEN 'included' THEN n.net * q.percentage / (100 + sum(q.percentage) OVER ()) ELSE n.net * q.percentage / 100 END,
@@ -171,14 +191,14 @@ CREATE VIEW oracle.line_wanted AS
 		) AS t ON n.tax_method <> 'typed' AND NOT n.is_note
 	)
 	SELECT entity, id, line_id, source_line_id, line_kind, quantity, coalesce(overridden, false) AS is_price_overridden, price AS price_per_unit, volume AS volume_discount_amount,
-	       percentage AS manual_discount_percentage, line_discount AS manual_discount_amount, tax_category, line_tax AS tax_amount, details AS tax_details, base AS base_amount,
+	       percentage AS manual_discount_percentage, line_discount AS manual_discount_amount, tax_category, line_tax AS tax_amount, details AS tax_details, base AS base_amount, rounding AS rounding_amount,
 	       net + CASE tax_method WHEN 'included' THEN 0 ELSE line_tax END AS extended_amount, error AS pricing_error
 	FROM taxes;
 
 -- What each header must say; its lines were looked at above (D§4.5).
 CREATE VIEW oracle.header_wanted AS
 	WITH sums AS MATERIALIZED (
-		SELECT l.entity, l.id, sum(l.extended_amount) AS extended, sum(l.tax_amount) AS line_tax, sum(l.tax_amount) FILTER (WHERE l.tax_details IS NULL) AS other_tax, sum(l.base_amount) AS base,
+		SELECT l.entity, l.id, sum(l.extended_amount) AS extended, sum(l.tax_amount) AS line_tax, coalesce(sum(l.tax_amount) FILTER (WHERE l.tax_details IS NULL), 0) AS other_tax, sum(l.base_amount) AS base,
 		       bool_or(l.pricing_error <> 'none') AS is_broken
 		FROM oracle.line AS l WHERE l.line_kind = 'standard' GROUP BY l.entity, l.id
 	), rates AS MATERIALIZED (
@@ -188,19 +208,21 @@ CREATE VIEW oracle.header_wanted AS
 		GROUP BY entity, id
 	), totals AS MATERIALIZED (
 		SELECT s.entity, s.id, s.is_broken, x.tax, CASE h.tax_method WHEN 'included' THEN s.extended - x.tax ELSE s.extended - s.line_tax END AS items,
-		       CASE h.tax_method WHEN 'included' THEN s.base - s.extended ELSE s.base - (s.extended - s.line_tax) END AS discounts
+		       CASE h.tax_method WHEN 'included' THEN s.base - (s.extended - s.other_tax) ELSE s.base - (s.extended - s.line_tax) END AS discounts
 		FROM sums AS s JOIN oracle.header AS h USING (entity, id) LEFT JOIN rates AS r USING (entity, id),
-		LATERAL (SELECT CASE WHEN h.tax_rounding = 'document' AND h.tax_method <> 'typed' THEN coalesce(r.amount, 0) + coalesce(s.other_tax, 0) ELSE s.line_tax END AS tax) AS x
+		LATERAL (SELECT CASE WHEN h.tax_rounding = 'document' AND h.tax_method <> 'typed' THEN coalesce(r.amount, 0) + s.other_tax ELSE s.line_tax END AS tax) AS x
 	), rest AS MATERIALIZED (
-		SELECT v.invoice_id AS id, greatest(o.discount_amount - coalesce(sum(w.discount_amount), 0), 0) AS discount_amount, greatest(o.freight_amount - coalesce(sum(w.freight_amount), 0), 0) AS freight_amount
-		FROM crm.invoice AS v JOIN crm.sales_order AS o USING (sales_order_id)
-		LEFT JOIN crm.invoice AS w ON w.sales_order_id = v.sales_order_id AND w.invoice_id < v.invoice_id AND w.state <> 'canceled' AND w.invoice_type = 'invoice'
-		GROUP BY v.invoice_id, o.sales_order_id
+		-- Freight and discount amount of a part: between nothing and what the whole has; how much, the sums of parts below tell.
+		SELECT h.id, CASE WHEN k.side * h.discount_amount BETWEEN least(0, f.discount_amount) AND f.discount_amount THEN h.discount_amount END AS discount_amount,
+		       CASE WHEN k.side * h.freight_amount BETWEEN least(0, f.freight_amount) AND f.freight_amount THEN h.freight_amount END AS freight_amount
+		FROM oracle.header AS h JOIN play.document AS d USING (entity, id) JOIN oracle.header AS f ON f.entity = d.source_entity AND f.id = d.source_id,
+		LATERAL (SELECT CASE d.made_by WHEN 'create_credit_note' THEN -1 ELSE 1 END AS side) AS k
+		WHERE h.entity = 'invoice' AND d.made_by IN ('fulfill_order', 'fulfill_order_partly', 'invoice_ordered', 'invoice_delivered', 'create_credit_note')
 	), facts AS MATERIALIZED (
 		SELECT h.entity, h.id, h.decimals, coalesce(s.items, 0) AS items, coalesce(s.tax, 0) AS tax, coalesce(s.discounts, 0) AS discounts, coalesce(s.is_broken, false) AS is_broken,
-		       coalesce(i.discount_percentage, b.discount_percentage, f.discount_percentage) AS percentage,
-		       round(coalesce(i.discount_amount, b.discount_amount, r.discount_amount, f.discount_amount), h.decimals) AS discount_amount,
-		       round(coalesce(i.freight_amount, b.freight_amount, r.freight_amount, f.freight_amount), h.decimals) AS freight_amount,
+		       coalesce(i.discount_percentage, b.discount_percentage, f.discount_percentage, 0) AS percentage,
+		       round(coalesce(i.discount_amount, b.discount_amount, r.discount_amount, f.discount_amount, 0), h.decimals) AS discount_amount,
+		       round(coalesce(i.freight_amount, b.freight_amount, r.freight_amount, f.freight_amount, 0), h.decimals) AS freight_amount,
 		       coalesce(b.exchange_rate, c.exchange_rate) AS exchange_rate, coalesce(b.discount_method, f.discount_method, h.discount_method) AS discount_method,
 		       coalesce(b.tax_rounding, f.tax_rounding, h.tax_rounding) AS tax_rounding, coalesce(b.tax_method, f.tax_method, h.tax_method) AS tax_method, coalesce(b.currency_code, f.currency_code, h.currency_code) AS currency_code,
 		       h.entity IN ('sales_order', 'invoice') AND coalesce(k.is_price_locked, b.is_price_locked, d.made_by <> 'insert') AS is_price_locked
@@ -208,8 +230,8 @@ CREATE VIEW oracle.header_wanted AS
 		LEFT JOIN play.header_intent AS i ON i.round = play.round() AND i.entity = h.entity AND i.id = h.id
 		LEFT JOIN play.lock_set AS k ON k.round = play.round() AND k.entity = h.entity AND k.id = h.id
 		LEFT JOIN oracle.header_before AS b ON b.entity = h.entity AND b.id = h.id
-		LEFT JOIN oracle.header AS f ON f.entity = d.source_entity AND f.id = d.source_id
-		LEFT JOIN rest AS r ON h.entity = 'invoice' AND d.made_by IN ('fulfill_order', 'create_invoice_from_order') AND r.id = h.id
+		LEFT JOIN oracle.header AS f ON f.entity = d.source_entity AND f.id = d.source_id AND d.made_by <> 'create_down_payment_invoice'
+		LEFT JOIN rest AS r ON h.entity = 'invoice' AND r.id = h.id
 	), discounts AS MATERIALIZED (
 		SELECT f.*, round(items * percentage / 100, decimals) + discount_amount AS header_discount FROM facts AS f
 	)
@@ -219,10 +241,32 @@ CREATE VIEW oracle.header_wanted AS
 	       CASE WHEN is_broken THEN 'detail_error' ELSE 'none' END AS pricing_error
 	FROM discounts;
 
--- The taxes of a line as one text, by rate.
-CREATE FUNCTION oracle.details(of_line jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-	SELECT string_agg(concat_ws(' ', t ->> 'tax_rate_id', trim_scale((t ->> 'percentage')::numeric), trim_scale((t ->> 'amount')::numeric)), ', ' ORDER BY (t ->> 'tax_rate_id')::bigint) FROM jsonb_array_elements(of_line) AS t
-$$;
+-- What a round delivered or took back.
+CREATE TABLE oracle.delivery_seen AS SELECT delivery_product_id FROM crm.delivery_product;
+CREATE VIEW oracle.delivery_new AS SELECT delivery_product_id FROM crm.delivery_product EXCEPT SELECT delivery_product_id FROM oracle.delivery_seen;
+
+-- Orders that are wholly invoiced, and invoices that are wholly credited, with what their parts come to. Those on which somebody wrote since the first part are left out.
+CREATE VIEW oracle.sum_of_parts AS
+	WITH parts AS (
+		SELECT 'sales_order' AS entity, v.sales_order_id AS id, v.invoice_id, v.total_amount, v.total_tax, 1 AS side FROM crm.invoice AS v
+		WHERE v.sales_order_id IS NOT NULL AND v.state <> 'canceled' AND v.invoice_type <> 'credit_note'
+			AND NOT EXISTS (SELECT FROM crm.invoice AS c WHERE c.sales_order_id = v.sales_order_id AND c.invoice_type = 'credit_note' AND c.state <> 'canceled')
+		UNION ALL
+		SELECT 'invoice', v.credited_invoice_id, v.invoice_id, -v.total_amount, -v.total_tax, -1 FROM crm.invoice AS v WHERE v.credited_invoice_id IS NOT NULL AND v.state <> 'canceled'
+	), wholes AS (
+		SELECT 'sales_order' AS entity, o.sales_order_id AS id, o.total_amount, o.total_tax FROM crm.sales_order AS o
+		WHERE NOT EXISTS (SELECT FROM crm.sales_order_product AS l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind <> 'note' AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0))
+		UNION ALL
+		SELECT 'invoice', v.invoice_id, v.total_amount, v.total_tax FROM crm.invoice AS v
+		WHERE NOT EXISTS (SELECT FROM crm.invoice_product AS l WHERE l.invoice_id = v.invoice_id AND l.line_kind <> 'note' AND l.quantity <> l.quantity_credited)
+	), written AS (
+		SELECT DISTINCT p.entity, p.id FROM parts AS p JOIN play.document AS d ON d.entity = 'invoice' AND d.id = p.invoice_id
+		JOIN play.step AS s ON s.got IS NULL AND s.action IN ('add_lines', 'edit_line', 'repair_lines', 'delete_line', 'edit_header', 'change_list', 'reprice', 'unlock')
+			AND ((s.entity = 'invoice' AND s.id = p.invoice_id) OR (s.entity = p.entity AND s.id = p.id AND s.round >= d.round))
+	)
+	SELECT w.entity, w.id, sum(p.total_amount) AS total_amount, sum(p.total_tax) AS total_tax, w.total_amount AS whole_amount, w.total_tax AS whole_tax
+	FROM parts AS p JOIN wholes AS w USING (entity, id) WHERE NOT EXISTS (SELECT FROM written AS x WHERE x.entity = p.entity AND x.id = p.id)
+	GROUP BY w.entity, w.id, w.total_amount, w.total_tax;
 
 -- Everything that is not as it must be: which figure of which record, stored and wanted.
 CREATE FUNCTION oracle.plain(numeric) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT trim_scale($1)::text';
@@ -235,11 +279,11 @@ CREATE VIEW oracle.difference AS
 	                ('volume_discount_amount', oracle.plain(l.volume_discount_amount), oracle.plain(w.volume_discount_amount)),
 	                ('manual_discount_percentage', oracle.plain(l.manual_discount_percentage), oracle.plain(w.manual_discount_percentage)),
 	                ('manual_discount_amount', oracle.plain(l.manual_discount_amount), oracle.plain(w.manual_discount_amount)), ('tax_amount', oracle.plain(l.tax_amount), oracle.plain(w.tax_amount)),
-	                ('base_amount', oracle.plain(l.base_amount), oracle.plain(w.base_amount)), ('extended_amount', oracle.plain(l.extended_amount), oracle.plain(w.extended_amount))) AS c (column_name, stored, wanted)
+	                ('base_amount', oracle.plain(l.base_amount), oracle.plain(w.base_amount)), ('rounding_amount', oracle.plain(l.rounding_amount), oracle.plain(w.rounding_amount)), ('extended_amount', oracle.plain(l.extended_amount), oracle.plain(w.extended_amount))) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
-		AND (l.source_line_id, l.tax_category, oracle.details(l.tax_details), l.line_kind, l.is_price_overridden, l.pricing_error, l.quantity, l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.manual_discount_amount, l.tax_amount, l.base_amount,
+		AND (l.source_line_id, l.tax_category, oracle.details(l.tax_details), l.line_kind, l.is_price_overridden, l.pricing_error, l.quantity, l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.manual_discount_amount, l.tax_amount, l.base_amount, l.rounding_amount,
 		     l.extended_amount) IS DISTINCT FROM
-		    (w.source_line_id, w.tax_category, w.tax_details, w.line_kind, w.is_price_overridden, w.pricing_error, w.quantity, w.price_per_unit, w.volume_discount_amount, w.manual_discount_percentage, w.manual_discount_amount, w.tax_amount, w.base_amount,
+		    (w.source_line_id, w.tax_category, w.tax_details, w.line_kind, w.is_price_overridden, w.pricing_error, w.quantity, w.price_per_unit, w.volume_discount_amount, w.manual_discount_percentage, w.manual_discount_amount, w.tax_amount, w.base_amount, w.rounding_amount,
 		     w.extended_amount)
 	UNION ALL
 	SELECT 'headers', h.entity, h.id, NULL, 'made by', 'nobody knows', 'a step' FROM oracle.header AS h WHERE NOT EXISTS (SELECT FROM play.document AS d WHERE d.entity = h.entity AND d.id = h.id)
@@ -267,19 +311,64 @@ CREATE VIEW oracle.difference AS
 	FROM crm.opportunity AS o, LATERAL (VALUES ('estimated_value', o.estimated_value, o.total_amount), ('estimated_value_base', o.estimated_value_base, round(o.total_amount / o.exchange_rate, 4))) AS c (column_name, stored, wanted)
 	WHERE o.is_revenue_system_calculated AND c.stored IS DISTINCT FROM c.wanted
 	UNION ALL
-	-- Quantities of order lines: what live invoices bill.
-	SELECT 'cash', 'sales_order', l.sales_order_id, l.sales_order_product_id, c.column_name, c.stored::text, c.wanted::text
+	-- Quantities of order lines: what live invoices bill and credit notes take back, what was delivered and returned.
+	SELECT 'cash', 'sales_order', l.sales_order_id, l.sales_order_product_id, c.column_name, oracle.plain(c.stored), oracle.plain(c.wanted)
 	FROM crm.sales_order_product AS l
 	LEFT JOIN (SELECT i.sales_order_product_id, sum(i.quantity) AS quantity FROM crm.invoice_product AS i JOIN crm.invoice AS v USING (invoice_id)
-	           WHERE v.state <> 'canceled' AND v.invoice_type IN ('invoice', 'credit_note') GROUP BY i.sales_order_product_id) AS b USING (sales_order_product_id),
-	LATERAL (VALUES ('quantity_invoiced', l.quantity_invoiced, coalesce(b.quantity, 0))) AS c (column_name, stored, wanted)
-	WHERE c.stored IS DISTINCT FROM c.wanted
+	           WHERE v.state <> 'canceled' AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL) GROUP BY i.sales_order_product_id) AS b USING (sales_order_product_id)
+	LEFT JOIN (SELECT p.sales_order_product_id, sum(p.quantity) FILTER (WHERE d.delivery_type = 'delivery') AS delivered, -sum(p.quantity) FILTER (WHERE d.delivery_type = 'return') AS returned
+	           FROM crm.delivery_product AS p JOIN crm.delivery AS d USING (delivery_id) GROUP BY p.sales_order_product_id) AS d USING (sales_order_product_id),
+	LATERAL (VALUES ('quantity_invoiced', l.quantity_invoiced, coalesce(b.quantity, 0)), ('quantity_delivered', l.quantity_delivered, coalesce(d.delivered, 0)),
+	                ('quantity_returned', l.quantity_returned, coalesce(d.returned, 0))) AS c (column_name, stored, wanted)
+	WHERE c.stored <> c.wanted
+	UNION ALL
+	SELECT 'cash', 'invoice', l.invoice_id, l.invoice_product_id, 'quantity_credited', oracle.plain(l.quantity_credited), oracle.plain(coalesce(b.quantity, 0))
+	FROM crm.invoice_product AS l
+	LEFT JOIN (SELECT i.credited_invoice_product_id AS invoice_product_id, -sum(i.quantity) AS quantity FROM crm.invoice_product AS i JOIN crm.invoice AS v USING (invoice_id)
+	           WHERE v.state <> 'canceled' GROUP BY i.credited_invoice_product_id) AS b USING (invoice_product_id)
+	WHERE l.quantity_credited <> coalesce(b.quantity, 0)
+	UNION ALL
+	-- What this round was to deliver or take back, and did.
+	SELECT 'cash', 'sales_order', l.sales_order_id, l.sales_order_product_id, 'moved now', oracle.plain(coalesce(m.quantity, 0)), oracle.plain(coalesce(a.quantity, 0))
+	FROM crm.sales_order_product AS l
+	LEFT JOIN (SELECT p.sales_order_product_id, sum(p.quantity) AS quantity FROM crm.delivery_product AS p JOIN oracle.delivery_new AS n USING (delivery_product_id) GROUP BY 1) AS m USING (sales_order_product_id)
+	LEFT JOIN (SELECT line_id AS sales_order_product_id, sum(CASE what WHEN 'return' THEN -quantity ELSE quantity END) AS quantity FROM play.part
+	           WHERE round = play.round() AND what IN ('deliver', 'return') GROUP BY 1) AS a USING (sales_order_product_id)
+	WHERE coalesce(m.quantity, 0) <> coalesce(a.quantity, 0)
+	UNION ALL
+	-- A part has the lines that it was to have.
+	SELECT 'lines', d.entity, d.id, s.line_id, 'line of its own', 'none', oracle.plain(a.quantity)
+	FROM play.document AS d JOIN oracle.line AS s ON s.entity = d.source_entity AND s.id = d.source_id
+	JOIN play.part AS a ON a.round = d.round AND a.what = CASE d.made_by WHEN 'create_credit_note' THEN 'credit' ELSE 'invoice' END AND a.line_id = s.line_id AND d.entity = 'invoice'
+	WHERE d.round = play.round() AND d.source_entity IN ('sales_order', 'invoice') AND d.made_by <> 'create_down_payment_invoice'
+		AND NOT EXISTS (SELECT FROM oracle.line AS l WHERE l.entity = 'invoice' AND l.id = d.id AND l.source_line_id = s.line_id)
+	UNION ALL
+	-- A down payment is what was asked for, with its share of tax; its deduction takes the same back.
+	SELECT 'cash', 'invoice', v.invoice_id, NULL, c.column_name, oracle.plain(c.stored), oracle.plain(c.wanted)
+	FROM play.down_payment AS p JOIN crm.invoice AS v ON v.invoice_id = p.id, LATERAL (VALUES ('total_amount', v.total_amount, p.amount), ('total_tax', v.total_tax, p.tax)) AS c (column_name, stored, wanted)
+	WHERE p.round = play.round() AND c.stored <> c.wanted
+	UNION ALL
+	SELECT 'cash', 'invoice', l.invoice_id, l.invoice_product_id, c.column_name, oracle.plain(c.stored), oracle.plain(c.wanted)
+	FROM crm.invoice_product AS l JOIN crm.invoice AS h USING (invoice_id) JOIN crm.invoice AS v ON v.invoice_id = l.down_payment_invoice_id,
+	LATERAL (SELECT coalesce(sum(c.total_amount), 0) AS total_amount, coalesce(sum(c.total_tax), 0) AS total_tax FROM crm.invoice AS c WHERE c.credited_invoice_id = v.invoice_id AND c.state <> 'canceled') AS k,
+	LATERAL (SELECT CASE h.invoice_type WHEN 'credit_note' THEN 1 ELSE -1 END AS side) AS w,
+	LATERAL (VALUES ('tax_amount', l.tax_amount, w.side * (v.total_tax + k.total_tax)), ('extended_amount', l.extended_amount, w.side * (v.total_amount + k.total_amount))) AS c (column_name, stored, wanted)
+	WHERE c.stored <> c.wanted
+	UNION ALL
+	-- Parts come to the whole, to the cent: all invoices of an order that is wholly invoiced, all credit notes of an invoice that is wholly credited, unless somebody wrote on them.
+	SELECT 'cash', s.entity, s.id, NULL, c.column_name, oracle.plain(c.stored), oracle.plain(c.wanted) FROM oracle.sum_of_parts AS s,
+	LATERAL (VALUES ('total_amount of its parts', s.total_amount, s.whole_amount), ('total_tax of its parts', s.total_tax, s.whole_tax)) AS c (column_name, stored, wanted)
+	WHERE c.stored <> c.wanted
 	UNION ALL
 	-- Money of invoices.
 	SELECT 'cash', 'invoice', v.invoice_id, NULL, c.column_name, c.stored, c.wanted
-	FROM crm.invoice AS v, LATERAL (SELECT coalesce(sum(p.amount), 0) AS amount, count(*) AS n FROM crm.payment AS p WHERE p.invoice_id = v.invoice_id AND p.canceled_at IS NULL) AS p,
-	LATERAL (VALUES ('amount_paid', v.amount_paid::numeric(19,4)::text, p.amount::numeric(19,4)::text), ('balance_amount', v.balance_amount::text, (v.total_amount - p.amount)::numeric(19,4)::text),
-	                ('state', v.state || '/' || v.status_reason, CASE WHEN v.state = 'paid' AND p.amount = v.total_amount THEN 'paid/complete' WHEN p.n > 0 THEN 'paid/partial'
+	FROM crm.invoice AS v JOIN crm.currency AS k USING (currency_code),
+	LATERAL (SELECT coalesce(sum(p.amount), 0) AS amount, count(*) AS n, min(p.payment_date) AS first_day FROM crm.payment AS p WHERE p.invoice_id = v.invoice_id AND p.canceled_at IS NULL) AS p,
+	LATERAL (SELECT round(v.total_amount * v.early_payment_percentage / 100, k.decimals) AS saving) AS e,
+	LATERAL (VALUES ('amount_paid', oracle.plain(v.amount_paid), oracle.plain(p.amount)), ('balance_amount', oracle.plain(v.balance_amount), oracle.plain(v.total_amount - p.amount - v.early_payment_discount_amount)),
+	                ('early_payment_discount_amount', oracle.plain(v.early_payment_discount_amount),
+	                 CASE WHEN v.early_payment_discount_amount = e.saving AND p.amount + e.saving = v.total_amount AND p.first_day <= v.early_payment_date THEN oracle.plain(e.saving) ELSE '0' END),
+	                ('state', v.state || '/' || v.status_reason, CASE WHEN v.state = 'paid' AND v.balance_amount = 0 THEN 'paid/complete' WHEN p.n > 0 THEN 'paid/partial'
 	                          WHEN v.state = 'canceled' THEN 'canceled/canceled' ELSE 'active/new' END)) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
 	UNION ALL
@@ -293,5 +382,4 @@ CREATE VIEW oracle.difference AS
 	FROM play.document AS d JOIN oracle.line AS s ON s.entity = d.source_entity AND s.id = d.source_id
 	WHERE d.round = play.round() AND s.line_kind IN ('standard', 'note')
 		AND NOT EXISTS (SELECT FROM oracle.line AS l WHERE l.entity = d.entity AND l.id = d.id AND l.line_number = s.line_number)
-		AND NOT (d.made_by IN ('fulfill_order', 'create_invoice_from_order')
-			AND (SELECT b.quantity = b.quantity_invoiced FROM oracle.line_before AS b WHERE b.entity = s.entity AND b.line_id = s.line_id));
+		AND d.made_by NOT IN ('fulfill_order', 'fulfill_order_partly', 'invoice_ordered', 'invoice_delivered', 'create_credit_note', 'create_down_payment_invoice');

@@ -12,6 +12,8 @@ BEGIN
 	INSERT INTO play.result SELECT now_round, p.part, p.n, NOT EXISTS (SELECT FROM play.found AS f WHERE f.round = now_round AND f.part = p.part)
 	FROM (SELECT 'lines', count(*) FROM oracle.line UNION ALL SELECT 'headers', count(*) FROM oracle.header UNION ALL SELECT 'cash', count(*) FROM crm.invoice
 	      UNION ALL SELECT 'steps', count(*) FROM play.step WHERE round = now_round UNION ALL SELECT 'verify', count(*) FROM oracle.header) AS p (part, n);
+	TRUNCATE oracle.delivery_seen;
+	INSERT INTO oracle.delivery_seen SELECT delivery_product_id FROM crm.delivery_product;
 	RETURN (SELECT count(*) < 20 FROM play.found);
 END $$;
 
