@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "activity/activity.h"
+#include "automation/automation.h"
 #include "catalog/catalog.h"
 #include "core/core.h"
 #include "document/document.h"
@@ -58,6 +59,7 @@ _PG_init(void)
 	lead_init();
 	document_init();
 	marketing_init();
+	automation_init();
 }
 
 /*
@@ -131,6 +133,7 @@ sales_crm_repair(PG_FUNCTION_ARGS)
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
 	core_repair_organization(org);
 	activity_repair_types(org);
+	automation_settle(org);
 	security_restore_access(org);
 	version = schema_version(org);
 	SPI_finish();

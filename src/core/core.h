@@ -55,6 +55,7 @@ typedef struct CrmStatement
 	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
 	bool		is_report;		/* reads whole tables: planned as it comes */
 	bool		is_newest;		/* reads under the newest snapshot, which the caller pushed */
+	bool		is_verbatim;	/* holds no marks: what users wrote may have an @ of its own */
 } CrmStatement;
 
 typedef struct CrmValue
@@ -83,6 +84,7 @@ extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 									   const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
+extern void core_forget(CrmOrganization *org, CrmStatement *statement);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);
 extern int32 core_result_int4(uint64 row, int column);
@@ -162,6 +164,8 @@ extern void row_set_int8(CrmRow *row, const char *name, int64 value);
 extern void row_keep_old(CrmRow *row, const char *name);
 extern bool row_differs(const CrmRow *row, int column);
 extern bool row_changed(const CrmRow *row, const char *name);
+extern bool core_differs(Form_pg_attribute attribute, Datum a, bool a_is_null,
+						 Datum b, bool b_is_null);
 
 /* ---- transition tables (transition.c) ---- */
 

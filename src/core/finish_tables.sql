@@ -57,6 +57,7 @@ BEGIN
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
            AND NOT EXISTS (SELECT FROM pg_constraint k
                             WHERE k.conrelid = c.oid AND k.contype IN ('f', 'p') AND a.attnum = ANY (k.conkey))
+           AND NOT (c.relname = 'automation_run' AND a.attname = 'automation_rule_id')    -- a log that its rule does not take along
          ORDER BY c.relname, a.attnum, length(key.attname) DESC
     LOOP
         EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I FOREIGN KEY (%I) REFERENCES %s',

@@ -334,24 +334,26 @@ row_keep_old(CrmRow *row, const char *name)
 	row->is_changed = true;
 }
 
-/*
- * row_differs compares a column's new value with the stored one. Numbers are
- * compared by value: clients write 100 back as 100.00.
- */
+/* row_differs compares a column's new value with the stored one. */
 bool
 row_differs(const CrmRow *row, int column)
 {
-	Form_pg_attribute attribute = TupleDescAttr(row->desc, column);
+	return core_differs(TupleDescAttr(row->desc, column), row->values[column], row->nulls[column],
+						row->old_values[column], row->old_nulls[column]);
+}
 
-	if (row->nulls[column] != row->old_nulls[column])
-		return true;
-	if (row->nulls[column])
-		return false;
+/*
+ * core_differs compares two values of a column. Numbers are compared by value:
+ * clients write 100 back as 100.00.
+ */
+bool
+core_differs(Form_pg_attribute attribute, Datum a, bool a_is_null, Datum b, bool b_is_null)
+{
+	if (a_is_null || b_is_null)
+		return a_is_null != b_is_null;
 	if (attribute->atttypid == NUMERICOID)
-		return !DatumGetBool(DirectFunctionCall2(numeric_eq, row->values[column],
-												 row->old_values[column]));
-	return !datum_image_eq(row->values[column], row->old_values[column],
-						   attribute->attbyval, attribute->attlen);
+		return !DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+	return !datum_image_eq(a, b, attribute->attbyval, attribute->attlen);
 }
 
 /* row_changed tells whether an update changes a column. */

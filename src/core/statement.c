@@ -245,7 +245,8 @@ static SPIPlanPtr
 prepare(CrmOrganization *org, CrmStatement *statement)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	SPIPlanPtr	plan = SPI_prepare_cursor(core_expand(org, statement->sql),
+	SPIPlanPtr	plan = SPI_prepare_cursor(statement->is_verbatim ? statement->sql
+										  : core_expand(org, statement->sql),
 										  count_args(statement),
 										  (Oid *) statement->argtypes,
 										  CURSOR_OPT_GENERIC_PLAN);
@@ -257,6 +258,17 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan of: %s", statement->sql);
 	return plan;
+}
+
+/* core_forget drops the plan of a statement whose memory is about to go. */
+void
+core_forget(CrmOrganization *org, CrmStatement *statement)
+{
+	PlanKey		key = {statement, org->oid, 0};
+	PlanEntry  *entry = plans ? hash_search(plans, &key, HASH_REMOVE, NULL) : NULL;
+
+	if (entry && entry->plan)
+		SPI_freeplan(entry->plan);
 }
 
 /*

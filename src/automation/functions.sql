@@ -1,0 +1,23 @@
+CREATE FUNCTION automate() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_fire';
+COMMENT ON FUNCTION automate() IS 'Trigger, AFTER a statement with transition tables (argument: the entity): fires the automation rules that watch it. Made and dropped with the rules themselves.';
+
+CREATE FUNCTION settle_automation() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_settle_triggers';
+COMMENT ON FUNCTION settle_automation() IS 'Trigger, AFTER a statement on automation_rule: puts the triggers that fire active rules on their tables, and drops those that no rule needs.';
+
+CREATE FUNCTION run_rule(rule text, record_id bigint, OUT outcome text)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_on_demand';
+COMMENT ON FUNCTION run_rule(text, bigint) IS 'Runs an automation rule of event on_demand for one record of its entity and returns the outcome: done, queued, or skipped when the condition does not hold. rule: its name. The record is locked first; the rule runs with the rights of its rule_owner. Errors: 22004, P0002 unknown rule or record, 22023 the rule is inactive or of another event, SC012 it failed, SC020 it refuses.';
+
+CREATE FUNCTION explain_rule(rule text, entity text, id bigint, OUT step integer, OUT kind text, OUT expression text, OUT result text) RETURNS SETOF record
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_explain';
+COMMENT ON FUNCTION explain_rule(text, text, bigint) IS 'Shows what an automation rule would do if its event happened to a record now (new and old are the record as it is). Rows in order: kind rule (its event; active or not), condition (each part that AND joins, then the whole; result true, false, null or the error), action (would run or not) and value (each value it would use). rule: its name; entity and id: the record. Nothing is changed. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity.';
+
+CREATE FUNCTION dry_run(rule text, entity text, id bigint, OUT entity text, OUT record_id bigint, OUT action text, OUT detail text) RETURNS SETOF record
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_dry_run';
+COMMENT ON FUNCTION dry_run(text, text, bigint) IS 'Does what an automation rule would do if its event happened to a record now, and takes it all back. A row for each thing done, by rules that it sets off too: entity and record_id of what was written, the action, and detail. Action none: the condition does not hold; action failed: the error it would end with. Sequences are not taken back. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity.';
+
+CREATE FUNCTION run_due_automation("limit" integer DEFAULT 100, OUT ran integer)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_due';
+COMMENT ON FUNCTION run_due_automation(integer) IS 'Runs automation rules that wait in automation_queue and are due, at most "limit" of them, and returns how many it took. Each runs in a subtransaction: one that fails is tried again later, at last it is dead. Several sessions may call it at once; none takes what another has. Call it from a scheduler.';

@@ -1,0 +1,89 @@
+/*
+ * rights.c
+ *	  Whose rights a rule runs with, and where names in it resolve.
+ *
+ * A rule runs as its rule_owner with a pinned search_path, in a
+ * security-restricted operation: it cannot change roles, leave a temporary
+ * table, or put off a trigger to the commit, which would run as the caller.
+ * All settings that it changes are taken back.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "automation/rule.h"
+
+static Oid	role_of(CrmRule *rule);
+static void set_until_left(const char *name, const char *value);
+
+/*
+ * automation_enter switches to the rule's owner. Who can write any row of
+ * automation_rule, the owner of that table, must be a member of that role:
+ * otherwise he could run what he likes as anybody.
+ */
+void
+automation_enter(CrmRule *rule, CrmRights *before)
+{
+	Oid			role = role_of(rule);
+	Oid			table_owner = core_owner(rule->org, "automation_rule");
+
+	if (!is_member_of_role(table_owner, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("rules of organization \"%s\" cannot run as role \"%s\"", rule->org->name, rule->owner),
+				 errdetail("The owner of table automation_rule, role \"%s\", is no member of that role.",
+						   GetUserNameFromId(table_owner, false)),
+				 errhint("GRANT %s TO %s, or choose another rule_owner.", quote_identifier(rule->owner),
+						 quote_identifier(GetUserNameFromId(table_owner, false)))));
+	GetUserIdAndSecContext(&before->user, &before->context);
+	before->nest = NewGUCNestLevel();
+	set_until_left("search_path", psprintf("pg_catalog, %s, sales_crm, pg_temp", rule->org->quoted));
+	set_until_left("sales_crm.organization", rule->org->name);
+	set_until_left("sales_crm.user_id", "");
+	set_until_left("standard_conforming_strings", "on");
+	SetUserIdAndSecContext(role, before->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+/* automation_leave comes back to the caller and takes back every setting. */
+void
+automation_leave(const CrmRights *before)
+{
+	AtEOXact_GUC(false, before->nest);
+	SetUserIdAndSecContext(before->user, before->context);
+}
+
+/* automation_check_author refuses to save a rule for a role that the author is no member of. */
+void
+automation_check_author(CrmRule *rule)
+{
+	if (!is_member_of_role(GetUserId(), role_of(rule)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" may not write a rule of role \"%s\"",
+						GetUserNameFromId(GetUserId(), false), rule->owner),
+				 errdetail("Rule \"%s\" would run with rights that its author does not have.", rule->name),
+				 errhint("Choose a rule_owner that you are a member of; your own role is the default.")));
+}
+
+static Oid
+role_of(CrmRule *rule)
+{
+	Oid			role = get_role_oid(rule->owner, true);
+
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" does not exist", rule->owner),
+				 errdetail("Rule \"%s\" names it as its rule_owner.", rule->name),
+				 errhint("Make the role, or UPDATE automation_rule SET rule_owner.")));
+	return role;
+}
+
+static void
+set_until_left(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}

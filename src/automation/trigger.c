@@ -1,0 +1,164 @@
+/*
+ * trigger.c
+ *	  Puts the triggers that fire rules on a table, and takes them off.
+ *
+ * A table that no rule watches has no such trigger: even a disabled one would
+ * have every inserted row copied for its transition table. The first active
+ * rule of an entity and kind of event makes the trigger, the last one gone
+ * drops it, when the table is free at that moment; a later change of rules or
+ * repair() does it otherwise.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "automation/rule.h"
+
+typedef struct TriggerKind
+{
+	const char *name;
+	const char *event;
+	const char *rows;			/* its transition tables */
+} TriggerKind;
+
+static void make_missing(CrmOrganization *org);
+static void drop_needless(CrmOrganization *org);
+static bool is_free(Oid relid);
+static void run_as_table_owner(CrmOrganization *org, const char *table, const char *sql);
+
+/* in the order of CrmRuleSource */
+static const TriggerKind kinds[] =
+{
+	{"t80_automation_insert", "INSERT", "NEW TABLE AS new_rows"},
+	{"t80_automation_update", "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"},
+	{"t80_automation_delete", "DELETE", "OLD TABLE AS old_rows"}
+};
+
+static CrmStatement select_events = {
+	.sql = "SELECT DISTINCT entity, event FROM @automation_rule WHERE is_active",
+	.is_report = true
+};
+static CrmStatement select_triggers = {
+	.sql = "SELECT c.relname::text, t.tgname::text FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
+	"WHERE c.relnamespace = $1 AND t.tgname LIKE 't80\\_automation\\_%' AND NOT EXISTS (SELECT FROM @automation_rule a WHERE a.is_active "
+	"AND a.entity = c.relname AND t.tgname = 't80_automation_' || CASE a.event WHEN 'created' THEN 'insert' "
+	"WHEN 'updated' THEN 'update' WHEN 'state_changed' THEN 'update' WHEN 'assigned' THEN 'update' "
+	"WHEN 'deleted' THEN 'delete' ELSE '' END)",
+	.argtypes = {OIDOID},
+	.is_report = true
+};
+
+PG_FUNCTION_INFO_V1(automation_settle_triggers);
+
+/* automation_settle_triggers is the AFTER statement trigger of automation_rule. */
+Datum
+automation_settle_triggers(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+
+	SPI_connect();
+	automation_settle(core_organization_of(trigdata->tg_relation));
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * automation_settle makes the triggers that active rules need and drops the
+ * others; inside SPI. One transaction at a time does so, until its end, so
+ * that none drops what another counts on.
+ */
+void
+automation_settle(CrmOrganization *org)
+{
+	LockDatabaseObject(RelationRelationId, core_table(org, "automation_rule"), 0, ExclusiveLock);
+	CommandCounterIncrement();
+	make_missing(org);
+	drop_needless(org);
+}
+
+/* make_missing makes the triggers that active rules need and that are not there. */
+static void
+make_missing(CrmOrganization *org)
+{
+	uint64		n = core_run_newest_as_owner(org, &select_events, "automation_rule", NULL);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *entity = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		CrmRuleSource source = automation_source(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
+		const TriggerKind *kind = &kinds[Min(source, SOURCE_DELETE)];
+
+		if (source == SOURCE_RAISED || lifecycle_find_entity(entity) == NULL ||
+			OidIsValid(get_trigger_oid(core_table(org, entity), kind->name, true)))
+			continue;
+		run_as_table_owner(org, entity,
+						   psprintf("CREATE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
+									"FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
+									kind->name, kind->event, org->quoted, quote_identifier(entity),
+									kind->rows, quote_literal_cstr(entity)));
+	}
+}
+
+/* drop_needless drops the triggers that no active rule needs, where the table is free. */
+static void
+drop_needless(CrmOrganization *org)
+{
+	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
+	uint64		n = core_run_newest_as_owner(org, &select_triggers, "automation_rule", args);
+	SPITupleTable *rows = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+
+		if (is_free(core_table(org, table)))
+			run_as_table_owner(org, table, psprintf("DROP TRIGGER %s ON %s.%s", quote_identifier(name),
+													org->quoted, quote_identifier(table)));
+	}
+}
+
+/* is_free takes the lock that dropping needs, unless others or this session are at work on the table. */
+static bool
+is_free(Oid relid)
+{
+	Relation	rel;
+	bool		is_idle;
+
+	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		return false;
+	rel = table_open(relid, NoLock);
+	is_idle = rel->rd_refcnt == 1 && !AfterTriggerPendingOnRel(relid);
+	table_close(rel, NoLock);
+	if (!is_idle)
+		UnlockRelationOid(relid, AccessExclusiveLock);
+	return is_idle;
+}
+
+/* run_as_table_owner executes one statement as the owner of a table, since a trigger is his to make. */
+static void
+run_as_table_owner(CrmOrganization *org, const char *table, const char *sql)
+{
+	Oid			user;
+	int			context;
+	int			nest;
+	int			rc;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(core_owner(org, table), context | SECURITY_LOCAL_USERID_CHANGE);
+	nest = core_set_path("pg_catalog, pg_temp");
+	rc = SPI_execute(sql, false, 0);
+	AtEOXact_GUC(true, nest);
+	SetUserIdAndSecContext(user, context);
+	if (rc < 0)
+		elog(ERROR, "a trigger failed with %s: %s", SPI_result_code_string(rc), sql);
+}
