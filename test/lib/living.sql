@@ -16,3 +16,7 @@ BEGIN
 	RETURN NULL;
 END $$;
 CREATE TRIGGER zz_log_lead AFTER INSERT OR UPDATE ON crm.lead FOR EACH ROW EXECUTE FUNCTION public.log_lead();
+
+-- An administrator's rule: each new lead is told of in the outbox.
+WITH rule AS (INSERT INTO crm.automation_rule (name, entity, event) VALUES ('Tell of new leads', 'lead', 'created') RETURNING automation_rule_id)
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'put_outbox', '{"event": "''lead.created''"}' FROM rule;

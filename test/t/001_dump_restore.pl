@@ -27,6 +27,7 @@ sub survived
 	same(structure($node, $db), $structure, "$what: the catalogue is equal");
 	verify_finds_nothing($node, $db, @both);
 	calls_work($node, $db, @both);
+	is($node->safe_psql($db, 'SELECT (SELECT count(*) FROM crm.lead) - (SELECT count(*) FROM crm.outbox_event)'), '0', "$what: rules fire");
 	return;
 }
 

@@ -28,10 +28,15 @@ same(structure($node, 'restored', '--no-owner', '-n', 'crm', '-n', 'branch'),
 	structure($node, 'living', '--no-owner', '-n', 'crm', '-n', 'branch'), 'the catalogue is equal');
 is($node->safe_psql('restored', "SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'crm'::regnamespace"), 'tenant', 'the tenant owns it all');
 verify_finds_nothing($node, 'restored', 'crm', 'branch');
+
+# The rule is the superuser's: it does not run in tables of the tenant, who could write any rule there, until he makes it his.
+my $insert = "INSERT INTO crm.lead (last_name) VALUES ('Tenant') RETURNING lead_id";
+my (undef, undef, $stopped) = $node->psql('restored', $insert, extra_params => [ '-U', 'tenant' ]);
+like($stopped, qr/automation rule "Tell of new leads" failed.*42501/s, 'a rule of a superuser does not run in tables of the tenant');
+$node->safe_psql('restored', "UPDATE crm.automation_rule SET rule_owner = 'tenant'", extra_params => [ '-U', 'tenant' ]);
 calls_work($node, 'restored', 'crm', 'branch');
 
 # The triggers work for the tenant himself, and the calls once he was given access.
-my $insert = "INSERT INTO crm.lead (last_name) VALUES ('Tenant') RETURNING lead_id";
 my $lead_id = $node->safe_psql('restored', $insert, extra_params => [ '-U', 'tenant' ]);
 my $qualify = "SELECT opportunity_id > 0 FROM sales_crm.qualify_lead(lead_id => $lead_id)";
 my (undef, undef, $refusal) = $node->psql('restored', $qualify, extra_params => [ '-U', 'tenant' ]);
