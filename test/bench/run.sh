@@ -2,7 +2,7 @@
 # make bench: our calls against the same work in bare SQL (../shared/bench/baseline), in one run on one throw-away cluster.
 # The variants of a part take turns for ROUNDS rounds; what counts is the ratio of the medians.
 #   ROUNDS=5      rounds of each part
-#   PARTS="qualify set cycle copy invoice lines convert"      some parts only
+#   PARTS="qualify set cycle copy invoice lines convert rules"      some parts only
 #   ROLE=seller   who works: seller is a user of the CRM with the access level sell; postgres is the owner of everything, unknown to the CRM
 #   QUICK=1       small amounts, to see that it runs; its figures say little
 set -eu -o pipefail
@@ -15,7 +15,7 @@ fi
 . test/cluster.sh
 
 ROUNDS=${ROUNDS:-5}
-PARTS=${PARTS:-qualify set cycle copy invoice lines convert}
+PARTS=${PARTS:-qualify set cycle copy invoice lines convert rules}
 if [ -n "${QUICK:-}" ]; then
 	preload=500 leads=400 sales=50 copied=5000 invoices=500 quotes=5
 else
@@ -62,7 +62,7 @@ load() {
 	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
 	# The same procedures once more without their commits: cycles_together, a single transaction.
 	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" | run >/dev/null
-	run -f "$here/sql/5_lines.sql" >/dev/null
+	for step in 5_lines 6_rules; do run -f "$here/sql/$step.sql" >/dev/null; done
 	run -f "$here/sql/4_seller.sql" >/dev/null
 	for ((i = 1; i <= preload; i += 2000)); do
 		work -c "CALL bench.cycles($i, least(2000, $preload))"
@@ -226,6 +226,38 @@ convert_quotes() {
 	esac
 }
 
+# New and changed leads while rules watch them.
+lead_with_rules() {
+	ask "SELECT bench.set_rules('$1')" >/dev/null
+	measure 'a lead made and changed' "$1" $leads "SELECT bench.touch_leads($leads)"
+}
+
+copy_with_rules() {
+	local columns="company_name, first_name, last_name, email, business_phone, owner_id, estimated_value" last
+	last=$(ask "SELECT max(lead_id) FROM crm.lead")
+	case $1 in
+	'three rules')
+		ask "SELECT bench.set_rules('three')" >/dev/null
+		measure 'COPY of leads, three rows each' "$1" $copied "COPY crm.lead ($columns) FROM '$CLUSTER/crm.copy'" ;;
+	*)
+		ask "SELECT bench.set_rules('none')" >/dev/null
+		work -o /dev/null -c "SELECT bench.start()" -c "COPY crm.lead ($columns) FROM '$CLUSTER/crm.copy'" -c "SELECT bench.write_three($last)" \
+			-c "SELECT bench.stop('COPY of leads, three rows each', '$1', $copied)" ;;
+	esac
+}
+
+# What waits in the queue is done by who runs it, the owner.
+drain_queue() {
+	local last
+	last=$(ask "SELECT max(lead_id) FROM crm.lead")
+	ask "SELECT bench.set_rules('$([ "$1" = queue ] && echo queued || echo none)')" >/dev/null
+	ask "SELECT bench.touch_leads($leads)" >/dev/null
+	case $1 in
+	queue) ROLE=postgres measure 'what waits' "$1" $leads "CALL bench.drain()" ;;
+	*) ROLE=postgres measure 'what waits' "$1" $leads "CALL bench.drain_bare($last)" ;;
+	esac
+}
+
 start_cluster
 load
 if wanted qualify; then
@@ -241,6 +273,13 @@ fi
 if wanted invoice; then rounds invoice_by_clients 'bare sequence' 'bare counter row' 'with gaps' gapless; fi
 if wanted lines; then rounds price_lines '100 lines, triggers asleep' '100 lines' '1000 lines, triggers asleep' '1000 lines'; fi
 if wanted convert; then rounds convert_quotes 'copies, triggers asleep' create_order_from_quote; fi
+if wanted rules; then
+	make_files
+	rounds lead_with_rules none 'no match' match 'a hundred'
+	rounds copy_with_rules 'three inserts' 'three rules'
+	rounds drain_queue 'one by one' queue
+	ask "SELECT bench.set_rules('none')" >/dev/null
+fi
 if wanted copy; then
 	make_files
 	rounds copy_leads bb.lead crm.lead

@@ -9,7 +9,9 @@ INSERT INTO target VALUES
 (9, 'invoices, 4 clients', 'gapless', 'with gaps', NULL), (10, 'invoices, 4 clients', 'with gaps', 'bare sequence', NULL),
 (11, 'invoices, 4 clients', 'gapless', 'bare counter row', NULL), (12, 'invoices, 4 clients', 'bare counter row', 'bare sequence', NULL),
 (13, 'lines of a quote', '100 lines', '100 lines, triggers asleep', 3), (14, 'lines of a quote', '1000 lines', '1000 lines, triggers asleep', 3),
-(15, 'lines of a quote', '1000 lines', '100 lines', 1.2), (16, 'quote of 100 lines to order', 'create_order_from_quote', 'copies, triggers asleep', 2);
+(15, 'lines of a quote', '1000 lines', '100 lines', 1.2), (16, 'quote of 100 lines to order', 'create_order_from_quote', 'copies, triggers asleep', 2),
+(17, 'a lead made and changed', 'no match', 'none', 1.15), (18, 'a lead made and changed', 'a hundred', 'match', 2), (19, 'a lead made and changed', 'match', 'none', NULL),
+(20, 'COPY of leads, three rows each', 'three rules', 'three inserts', 1.6), (21, 'what waits', 'queue', 'one by one', 2);
 
 CREATE TEMP VIEW median AS
 SELECT part, variant, count(*) AS rounds, percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)::numeric AS microseconds,
