@@ -558,21 +558,21 @@ refuse_failed(CrmFiring *firing, MemoryContext caller)
 {
 	CrmRule    *rule = firing->current;
 	ErrorData  *error;
+	const char *place;
 	char	   *what;
 
 	MemoryContextSwitchTo(caller);
 	error = CopyErrorData();
-	if (rule == NULL || passes_through(error->sqlerrcode))
-	{
-		if (rule)
-			rule->place = RULE_PLACE;
+	if (rule == NULL)
 		PG_RE_THROW();
-	}
+	place = rule->place;
+	rule->place = RULE_PLACE;	/* what it was may go with the memory of the run */
+	if (passes_through(error->sqlerrcode))
+		PG_RE_THROW();
 	FlushErrorState();
-	what = psprintf("Rule \"%s\", %s%s: %s: %s", rule->name, rule->place,
+	what = psprintf("Rule \"%s\", %s%s: %s: %s", rule->name, place,
 					firing->current_id == 0 ? "" : psprintf(", for %s %lld", firing->entity, (long long) firing->current_id),
 					unpack_sql_state(error->sqlerrcode), error->message);
-	rule->place = RULE_PLACE;	/* what it was may go with the memory of the run */
 	ereport(LOG,
 			(errmsg("automation rule \"%s\" failed", rule->name), errdetail("%s", what)));
 	ereport(ERROR,
