@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(90);
+SELECT plan(98);
 
 -- Saving: the rule.
 SELECT pg_temp.refused($$SELECT pg_temp.rule('r', 'leed', 'created', NULL)$$, '22023', 'an unknown entity');
@@ -194,6 +194,42 @@ SELECT pg_temp.rule('pong', 'lead', 'updated', NULL, ARRAY['{"set_columns": {"se
 SELECT pg_temp.refused($$UPDATE crm.lead SET budget_amount = 1 WHERE company_name = 'K'$$, 'SC012', 'a loop is stopped');
 SELECT is((SELECT count(*) FROM regexp_matches(pg_temp.words($$UPDATE crm.lead SET budget_amount = 1 WHERE company_name = 'K'$$), 'p[io]ng \(lead \d+\)', 'g')), 9::bigint, 'and told of rule by rule');
 SELECT is(budget_amount, NULL, 'nothing is left of it') FROM crm.lead WHERE company_name = 'K';
+SELECT pg_temp.no_rules() \gset
+
+-- Rules follow what they are made of: functions, columns, the schema's name. Large values, and statements that insert and update at once.
+DELETE FROM crm.tap_log;
+ALTER TABLE crm.lead ADD COLUMN region text;
+CREATE FUNCTION crm.tap_is_vip(l crm.lead) RETURNS boolean LANGUAGE sql AS $$ SELECT l.company_name = 'old vip' $$;
+SELECT pg_temp.rule('vip', 'lead', 'created', $$tap_is_vip(new) OR new.region = 'x'$$, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "to_jsonb(new) ->> ''company_name''"}}}']::jsonb[]) \gset
+INSERT INTO crm.lead (company_name, region) VALUES ('old vip', NULL), ('new vip', NULL), ('x', 'x');
+SELECT is(pg_temp.logged(), 'old vip, x', 'a function that takes the row');
+CREATE OR REPLACE FUNCTION crm.tap_is_vip(l crm.lead) RETURNS boolean LANGUAGE sql AS $$ SELECT l.company_name = 'new vip' $$;
+INSERT INTO crm.lead (company_name) VALUES ('old vip'), ('new vip');
+SELECT is(pg_temp.logged(), 'new vip', 'another body of it counts at once');
+DROP FUNCTION crm.tap_is_vip;
+SELECT pg_temp.refused($$INSERT INTO crm.lead (company_name) VALUES ('x')$$, 'SC012', 'a function that is gone');
+UPDATE crm.automation_rule SET condition = 'new.region IS NULL';
+ALTER TABLE crm.lead DROP COLUMN region;
+SELECT pg_temp.refused($$INSERT INTO crm.lead (company_name) VALUES ('x')$$, 'SC012', 'a column that is gone');
+SELECT lives_ok('UPDATE crm.automation_rule SET is_active = false', 'a broken rule can be switched off');
+UPDATE crm.automation_rule SET condition = NULL, is_active = true;
+ALTER SCHEMA crm RENAME TO tap_renamed;
+INSERT INTO tap_renamed.lead (company_name) VALUES ('renamed');
+ALTER SCHEMA tap_renamed RENAME TO crm;
+SELECT is(pg_temp.logged(), 'renamed', 'an organization that was renamed');
+SELECT pg_temp.no_rules() \gset
+SELECT pg_temp.rule('large', 'lead', 'updated', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "length(old.description) || '' '' || length(new.description)"}}}']::jsonb[], 'description') \gset
+UPDATE crm.lead SET description = (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n) WHERE company_name = 'renamed';
+UPDATE crm.lead SET description = description || 'x' WHERE company_name = 'renamed';
+UPDATE crm.lead SET description = description || '', subject = 'x' WHERE company_name = 'renamed';
+SELECT is(pg_temp.logged(), '32000 32001', 'values that are stored out of line');
+SELECT pg_temp.no_rules() \gset
+SELECT pg_temp.rule('c', 'account', 'created', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''c '' || new.name"}}}']::jsonb[]) \gset
+SELECT pg_temp.rule('u', 'account', 'updated', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''u '' || new.name"}}}']::jsonb[]) \gset
+INSERT INTO crm.account (account_id, name) VALUES (1000001, 'a'), (1000002, 'b');
+INSERT INTO crm.account (account_id, name) VALUES (1000001, 'a2'), (1000003, 'd') ON CONFLICT (account_id) DO UPDATE SET name = EXCLUDED.name;
+MERGE INTO crm.account AS a USING (VALUES (1000001, 'a3'), (1000004, 'e')) AS v (id, name) ON a.account_id = v.id WHEN MATCHED THEN UPDATE SET name = v.name WHEN NOT MATCHED THEN INSERT (account_id, name) VALUES (id, v.name);
+SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM crm.tap_log), 'c a, c b, c d, c e, u a2, u a3', 'ON CONFLICT and MERGE: each row as what it was');
 SELECT pg_temp.no_rules() \gset
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
 
