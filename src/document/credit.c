@@ -1,7 +1,7 @@
 /*
  * credit.c
- *	  Credit notes: an invoice taken back, whole or in part, and what a
- *	  canceled or deleted one frees.
+ *	  Credit notes: an invoice taken back, whole or in part, what a canceled
+ *	  or deleted one frees, and which amounts stay as they were counted on.
  */
 #include "postgres.h"
 
@@ -27,6 +27,7 @@ static bool takes_all(const CrmProgressList *list, const CrmParts *parts);
 static void keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
 static void refuse_nothing(const Credited *invoice);
 static void recount(CrmOrganization *org, const int64 *ids, int n);
+static void refuse_change(const CrmRow *row, const char *detail);
 
 static CrmStatement lock_one = {
 	.sql = "SELECT state, invoice_type, invoice_number FROM @invoice WHERE invoice_id = $1 FOR NO KEY UPDATE",
@@ -95,6 +96,7 @@ static CrmStatement find_lost_deduction = {
 
 PG_FUNCTION_INFO_V1(document_create_credit_note);
 PG_FUNCTION_INFO_V1(document_count_credited);
+PG_FUNCTION_INFO_V1(document_keep_amounts);
 
 /* document_create_credit_note credits lines of an invoice, or all that is not yet credited. */
 Datum
@@ -344,4 +346,53 @@ document_count_credited(PG_FUNCTION_ARGS)
 	recount(core_organization_of(trigdata->tg_relation), lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * document_keep_amounts is the AFTER UPDATE row trigger of invoices whose
+ * amounts change: not those of a down payment that is deducted, nor of an
+ * invoice that is credited. The final invoice is made under the order's lock,
+ * so it is taken before looking for it.
+ */
+Datum
+document_keep_amounts(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	CrmRow	   *row = core_row(trigdata);
+	int64		id = row_int8(row, "invoice_id");
+	CrmValue	args[] = {CRM_INT8(id)};
+
+	if (core_import_mode)
+		return PointerGetDatum(NULL);
+	SPI_connect();
+	if (strcmp(row_text(row, "invoice_type"), "down_payment") == 0)
+	{
+		document_hold_order_of(row->org, id);
+		document_require_not_deducted(row->org, id, row_text(row, "invoice_number"), "changed");
+	}
+	if (core_run_newest(row->org, &find_credit, args) > 0)
+		refuse_change(row, psprintf("Invoice %s is credited by %s.", row_text(row, "invoice_number"), core_result_text(0, 1)));
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+/* document_keep_credit keeps discount and freight of a credit note as create_credit_note() settled them. */
+void
+document_keep_credit(CrmRow *row, const CrmTicket *ticket)
+{
+	if (ticket || core_import_mode || !ROW_IS_UPDATE(row) || row_is_null(row, "credited_invoice_id"))
+		return;
+	if (row_changed(row, "discount_percentage") || row_changed(row, "discount_amount") || row_changed(row, "freight_amount"))
+		refuse_change(row, psprintf("Invoice %s takes another one back.", row_text(row, "invoice_number")));
+}
+
+static void
+refuse_change(const CrmRow *row, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
+			 errmsg("amounts of an invoice and its credit notes cannot be changed"),
+			 errdetail("%s", detail),
+			 errhint("Use cancel_invoice() on the credit note first, or make another invoice."),
+			 errtable(row->rel)));
 }

@@ -162,6 +162,7 @@ static void
 complete_invoice(CrmRow *row, CrmTicket *ticket)
 {
 	keep_type(row);
+	document_keep_credit(row, ticket);
 	complete_document(row, ticket, &document_invoice);
 	fill_due_date(row);
 	check_order_of_dates(row, "invoice_date", "due_date", "invoice_due_date_check");

@@ -45,7 +45,6 @@ static CrmStatement find_deduction = {
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID};
 
 PG_FUNCTION_INFO_V1(document_invoice_down_payment);
-PG_FUNCTION_INFO_V1(document_keep_down_payment);
 
 /* document_invoice_down_payment invoices a percentage of an order, or an amount, before it is delivered. */
 Datum
@@ -150,22 +149,6 @@ build_header(CrmOrganization *org, const void *argument)
 					"FROM @sales_order s WHERE s.sales_order_id = $1",
 					lifecycle_map_targets(org, "sales_order", "invoice"),
 					lifecycle_map_sources(org, "sales_order", "invoice", overrides, lengthof(overrides)));
-}
-
-/*
- * document_keep_down_payment is the AFTER UPDATE row trigger of down payment
- * invoices whose amounts change: not once they are deducted.
- */
-Datum
-document_keep_down_payment(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
-	CrmRow	   *row = core_row(trigdata);
-
-	SPI_connect();
-	document_require_not_deducted(row->org, row_int8(row, "invoice_id"), row_text(row, "invoice_number"), "changed");
-	SPI_finish();
-	return PointerGetDatum(NULL);
 }
 
 /* document_require_not_deducted refuses to touch a down payment that an invoice deducts. */

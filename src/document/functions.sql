@@ -165,6 +165,6 @@ CREATE FUNCTION count_credited() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_count_credited';
 COMMENT ON FUNCTION count_credited() IS 'Trigger, AFTER each DELETE statement on invoice_product with its transition table: keeps quantity_credited of the lines that deleted credit notes took back.';
 
-CREATE FUNCTION keep_down_payment() RETURNS trigger
-  LANGUAGE c AS 'MODULE_PATHNAME', 'document_keep_down_payment';
-COMMENT ON FUNCTION keep_down_payment() IS 'Trigger, AFTER each row of invoice of type down_payment whose amounts change: refused once an invoice deducts it (SC002).';
+CREATE FUNCTION keep_amounts() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'document_keep_amounts';
+COMMENT ON FUNCTION keep_amounts() IS 'Trigger, AFTER each row of invoice whose amounts change: refused for a down payment that an invoice deducts and for an invoice that a credit note takes back (SC002).';

@@ -64,4 +64,4 @@ CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON deliver
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON delivery_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON delivery_product FOR EACH ROW EXECUTE FUNCTION guard('delivery_product');
 CREATE OR REPLACE TRIGGER t46_count_credited AFTER DELETE ON invoice_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_credited();
-CREATE OR REPLACE TRIGGER t46_keep_down_payment AFTER UPDATE ON invoice FOR EACH ROW WHEN (NEW.invoice_type = 'down_payment' AND (NEW.total_amount, NEW.total_tax) IS DISTINCT FROM (OLD.total_amount, OLD.total_tax)) EXECUTE FUNCTION keep_down_payment();
+CREATE OR REPLACE TRIGGER t46_keep_amounts AFTER UPDATE ON invoice FOR EACH ROW WHEN (NEW.credited_invoice_id IS NULL AND (NEW.total_amount, NEW.total_tax, NEW.freight_amount, NEW.total_discount_amount) IS DISTINCT FROM (OLD.total_amount, OLD.total_tax, OLD.freight_amount, OLD.total_discount_amount)) EXECUTE FUNCTION keep_amounts();

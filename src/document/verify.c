@@ -94,7 +94,8 @@ static CrmCheck checks[] = {
 			"LATERAL (SELECT sum(c.total_amount) AS total, bool_and(c.modified_at = c.created_at) AS untouched, max(c.created_at) AS last "
 			"FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id AND c.state <> 'canceled') s "
 			"WHERE s.total <> -v.total_amount AND NOT (v.tax_method = 'excluded' AND v.tax_rounding = 'document') AND s.untouched AND v.modified_at <= s.last "
-			"AND NOT EXISTS (SELECT FROM @invoice_product l WHERE l.invoice_id = v.invoice_id AND l.line_kind = 'standard' AND l.quantity <> l.quantity_credited)"}},
+			"AND NOT EXISTS (SELECT FROM @invoice_product l WHERE l.invoice_id = v.invoice_id AND l.line_kind = 'standard' "
+			"AND (l.quantity <> l.quantity_credited OR (l.quantity = 0 AND l.extended_amount <> 0)))"}},
 	{"deducted_down_payment", "invoice", {
 			.sql = "SELECT d.invoice_id, 'total ' || d.total_amount || ', deducted ' || s.times || ' times, in all ' || s.amount FROM @invoice d, "
 			"LATERAL (SELECT -coalesce(sum(l.quantity), 0) AS times, -coalesce(sum(l.extended_amount), 0) AS amount FROM @invoice_product l "
@@ -113,7 +114,9 @@ static CrmCheck checks[] = {
 			"WHERE s.total <> o.total_amount AND NOT (o.tax_method = 'excluded' AND o.tax_rounding = 'document') AND s.untouched AND i.untouched AND o.modified_at <= s.last "
 			"AND abs(s.total - o.total_amount) <= 2 * (s.n + i.n) * power(10::numeric, -c.decimals) "
 			"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard' "
-			"AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0 OR l.modified_at > s.last)) "
+			"AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0 "
+			"OR l.modified_at > (SELECT max(i.created_at) FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
+			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled'))) "
 			"AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard')"}},
 	{"paid_amount", "invoice", {
 			.sql = "SELECT v.invoice_id, 'amount_paid ' || v.amount_paid || ', saved ' || v.early_payment_discount_amount || "

@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(75);
+SELECT plan(81);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -140,6 +140,13 @@ SELECT is((SELECT quantity_credited FROM invoice_product WHERE invoice_product_i
 SELECT sales_crm.cancel_payment(payment_id => payment_id) FROM payment WHERE invoice_id = id('i1') \gset
 SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('i1'))$$, 'SC011', 'an invoice with credit notes is not canceled');
 SELECT refused($$UPDATE invoice_product SET quantity = 1 WHERE invoice_product_id = id('p')$$, 'SC002', 'nor are its credited lines changed');
+SELECT refused($$UPDATE invoice SET discount_amount = 1 WHERE invoice_id = id('i1')$$, 'SC002', 'nor is the discount of a credited invoice');
+SELECT refused($$INSERT INTO invoice_product (invoice_id, product_description, quantity, price_per_unit) VALUES (id('i1'), 'more', 1, 5)$$, 'SC002', 'nor its total, by another line');
+SELECT lives_ok($$UPDATE invoice SET description = 'Seen' WHERE invoice_id = id('i1')$$, 'words may change');
+SELECT bill('i2') \gset
+SELECT remember('c3', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i2')) \gset
+SELECT refused(format('UPDATE invoice SET %s WHERE invoice_id = %s', what, id('c3')), 'SC002', 'a credit note keeps it: ' || what)
+FROM unnest(ARRAY['discount_amount = 1', 'freight_amount = 0', 'discount_percentage = 0']) AS what;
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold at the end');
 SELECT * FROM finish();
 ROLLBACK;
