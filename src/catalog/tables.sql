@@ -11,7 +11,7 @@ CREATE TABLE currency (
     status_reason text NOT NULL DEFAULT 'active',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT currency_decimals_check CHECK (decimals BETWEEN 0 AND 4),
-    CONSTRAINT currency_exchange_rate_check CHECK (exchange_rate > 0),
+    CONSTRAINT currency_exchange_rate_check CHECK (exchange_rate > 0 AND exchange_rate < 'NaN'),
     CONSTRAINT currency_state_check CHECK (state IN ('active', 'inactive'))
 );
 
@@ -22,7 +22,7 @@ CREATE TABLE exchange_rate_history (
     exchange_rate numeric(20,10) NOT NULL,    -- Units of it for one unit of the base currency.
     valid_from_at timestamptz NOT NULL DEFAULT now(),    -- Since when; the rate ends with the next row.
     recorded_by bigint REFERENCES owner,    -- Owner (user or team) who entered the rate.
-    CONSTRAINT exchange_rate_history_exchange_rate_check CHECK (exchange_rate > 0)
+    CONSTRAINT exchange_rate_history_exchange_rate_check CHECK (exchange_rate > 0 AND exchange_rate < 'NaN')
 );
 CREATE INDEX exchange_rate_history_currency_idx ON exchange_rate_history (currency_code, valid_from_at);
 
@@ -82,6 +82,7 @@ CREATE TABLE product (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT product_product_structure_check CHECK (product_structure IN ('product', 'family', 'bundle')),
     CONSTRAINT product_quantity_decimals_check CHECK (quantity_decimals BETWEEN 0 AND 5),
+    CONSTRAINT product_price_check CHECK (list_price < 'NaN' AND current_cost < 'NaN' AND standard_cost < 'NaN'),
     CONSTRAINT product_valid_date_check CHECK (valid_from_date <= valid_to_date),
     CONSTRAINT product_state_check CHECK (state IN ('draft', 'active', 'under_revision', 'retired'))
 );
@@ -225,6 +226,7 @@ CREATE TABLE price_list_item (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT price_list_item_pricing_method_check CHECK (pricing_method IN ('currency_amount', 'percent_of_list',
         'percent_markup_current_cost', 'percent_margin_current_cost', 'percent_markup_standard_cost', 'percent_margin_standard_cost')),
+    CONSTRAINT price_list_item_amount_check CHECK (amount < 'NaN'),
     CONSTRAINT price_list_item_percentage_check CHECK (percentage BETWEEN 0 AND CASE
         WHEN pricing_method LIKE 'percent_margin%' THEN 99.99 WHEN pricing_method LIKE 'percent_markup%' THEN 99999.99 ELSE 100000 END),
     CONSTRAINT price_list_item_rounding_policy_check CHECK (rounding_policy IN ('none', 'up', 'down', 'nearest')),
@@ -241,3 +243,4 @@ ALTER TABLE account ADD CONSTRAINT account_price_list_id_fkey FOREIGN KEY (price
 ALTER TABLE account ADD CONSTRAINT account_currency_code_fkey FOREIGN KEY (currency_code) REFERENCES currency;
 ALTER TABLE contact ADD CONSTRAINT contact_price_list_id_fkey FOREIGN KEY (price_list_id) REFERENCES price_list;
 ALTER TABLE contact ADD CONSTRAINT contact_currency_code_fkey FOREIGN KEY (currency_code) REFERENCES currency;
+ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_catalog_check CHECK (name NOT IN ('max_products_in_bundle', 'max_product_properties') OR value ~ '^[0-9]{1,5}$');

@@ -140,6 +140,7 @@ CREATE TABLE account (
     state text NOT NULL DEFAULT 'active',    -- active or inactive, changed by plain UPDATE.
     status_reason text NOT NULL DEFAULT 'active',    -- Reason within the state, from table status_reason.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
+    CONSTRAINT account_credit_limit_check CHECK (credit_limit < 'NaN'),
     CONSTRAINT account_state_check CHECK (state IN ('active', 'inactive'))
 );
 CREATE INDEX account_name_idx ON account (lower(name));

@@ -82,3 +82,4 @@ CREATE TABLE template_line (
         ELSE num_nonnulls(product_id, product_description) = 1 END),
     CONSTRAINT template_line_unit_check CHECK (unit_id IS NULL OR product_id IS NOT NULL)
 );
+ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_tax_method_check CHECK (name <> 'tax_method' OR value IN ('typed', 'excluded', 'included'));

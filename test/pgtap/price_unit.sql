@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/documents.sql
-SELECT plan(176);
+SELECT plan(175);
 WITH made AS (INSERT INTO price_list (name, currency_code) VALUES ('Rounded', 'USD') RETURNING price_list_id)
 SELECT remember('Rounded', price_list_id) FROM made \gset
 INSERT INTO quote (name, account_id, price_list_id) SELECT 'Prices', id('Contoso'), id('Rounded') RETURNING remember('q', quote_id) \gset
@@ -68,7 +68,7 @@ BEGIN
 	RETURN priced(80, 'percent_margin_standard_cost', 25) || ' ' || priced(1.23456, 'currency_amount', NULL);
 END $$;
 SELECT is(with_decimals(setting), expected, 'pricing_decimals ' || setting)
-FROM (VALUES ('0', '107 1.23456'), ('1', '106.7 1.23456'), ('3', '106.667 1.23456'), ('4', '106.6667 1.23456'), ('many', '106.67 1.23456'), ('2', '106.67 1.23456')) AS v (setting, expected);
+FROM (VALUES ('0', '107 1.23456'), ('1', '106.7 1.23456'), ('3', '106.667 1.23456'), ('4', '106.6667 1.23456'), ('2', '106.67 1.23456')) AS v (setting, expected);
 
 -- Why there is no price.
 ALTER TABLE price_list_item DROP CONSTRAINT price_list_item_percentage_check, DROP CONSTRAINT price_list_item_rounding_check,
