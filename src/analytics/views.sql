@@ -410,6 +410,30 @@ SELECT
 FROM bi_fact_lead AS lead
 GROUP BY lead.lead_source, date_trunc('month', lead.created_date::timestamp);
 
+-- How soon leads got their first response: a row for each lead that had a deadline for it. Rate of breaches = sum of breach_numerator /
+-- sum of breach_denominator.
+CREATE OR REPLACE VIEW bi_lead_response WITH (security_invoker = true) AS
+SELECT
+    l.lead_id,    -- Key: the lead; key in bi_fact_lead.
+    coalesce(l.company_name, l.full_name) AS lead_name,    -- Company of the lead, else the person.
+    l.lead_source,    -- Where the lead came from, as stored.
+    l.owner_id,    -- Who has the lead, user or team; key in bi_dim_owner.
+    l.state,    -- open, qualified or disqualified.
+    l.created_at,    -- When the lead came.
+    l.first_response_due_at,    -- When the first response was due.
+    l.first_response_at,    -- When it came; empty when there was none yet.
+    l.first_response_minutes,    -- Minutes of working time it took.
+    l.first_response_at IS NULL AND l.state = 'open' AS is_waiting,    -- True: the lead is open and waits for its first response.
+    breach.is_breached,    -- True: the response came too late, or the lead is open, has none, and the time is over.
+    CASE WHEN breach.is_breached THEN 1 ELSE 0 END AS breach_numerator,    -- Rate of breaches, numerator: 1 when breached.
+    1 AS breach_denominator,    -- Rate of breaches, denominator: 1.
+    l.modified_at    -- When the lead last changed.
+FROM lead AS l
+CROSS JOIN LATERAL (SELECT CASE WHEN l.first_response_at IS NOT NULL THEN l.first_response_at > l.first_response_due_at
+        ELSE l.state = 'open' AND l.first_response_due_at < coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) END
+        AS is_breached) AS breach
+WHERE l.first_response_due_at IS NOT NULL;
+
 -- What each owner achieved, over all time; the facts give the same for a period. Rates are numerator / denominator.
 CREATE OR REPLACE VIEW bi_owner_performance WITH (security_invoker = true) AS
 SELECT

@@ -18,7 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "automation/rule.h"
+#include "automation/calendar.h"
 #include "automation/function.h"
 
 struct CrmActionKind
@@ -61,8 +61,6 @@ static void run_outbox(CrmWork *work);
 static char *text_of_value(CrmWork *work, int row, int value);
 static void refuse_action(CrmAction *action, const char *why) pg_attribute_noreturn();
 
-CrmAssignMethod automation_assign_method = NULL;
-
 static CrmStatement select_map = {
 	.sql = "SELECT source_column, target_column FROM @column_map WHERE source_entity = $1 AND target_entity = $2 "
 	"ORDER BY column_map_id",
@@ -75,7 +73,7 @@ static const CrmActionKind kinds[] =
 	{"create_record", false, false, {"entity", "values", "map"}, compile_create, run_write},
 	{"create_activity", true, false, {"activity_type", "subject", "description", "due_in", "owner", "priority", "values"},
 	compile_activity, run_write},
-	{"assign", true, false, {"owner_id", "method", "parameters"}, compile_assign, run_assign},
+	{"assign", true, false, {"owner_id", "method", "policy"}, compile_assign, run_assign},
 	{"call_function", false, false, {"function", "arguments"}, function_compile, function_run},
 	{"refuse", false, true, {"message"}, compile_refuse, run_refuse},
 	{"notify", false, false, {"channel", "payload"}, compile_notify, run_notify},
@@ -387,7 +385,7 @@ add_literal(CrmAction *action, CrmCompiled *compiled, const char *column, const 
 	add_column(action, compiled, column, quote_literal_cstr(text));
 }
 
-/* compile_assign: {"owner_id": "expression"}, or {"method": "..."} where methods are known. */
+/* compile_assign: {"owner_id": "expression"}, or {"method": "policy"}, alone or with {"policy": "name"}. */
 static void
 compile_assign(CrmAction *action, CrmCompiled *compiled)
 {
@@ -396,8 +394,10 @@ compile_assign(CrmAction *action, CrmCompiled *compiled)
 
 	if ((owner == NULL) == (method == NULL))
 		refuse_action(action, "takes either owner_id or method");
-	if (method && automation_assign_method == NULL)
-		refuse_action(action, psprintf("knows no method \"%s\"", method));
+	if (method)
+		assign_check_action(action->rule, action->row);
+	else if (automation_parameter(action->row, "policy", false))
+		refuse_action(action, "takes a policy only with method");
 	find_target(action, compiled, compiled->entity->name);
 	make_room(action, 1);
 	if (owner == NULL)
@@ -524,8 +524,7 @@ run_assign(CrmWork *work)
 	ids = palloc(sizeof(int64) * work->matches->n);
 	for (int i = 0; i < work->matches->n; i++)
 		ids[i] = work->firing->rows[work->matches->rows[i]].id;
-	automation_assign_method(work->firing->org, lifecycle_entity(work->firing->entity), ids,
-							 work->matches->n, work->action->row->parameters);
+	assign_by_action(work->firing->org, ids, work->matches->n, work->action->row);
 	for (int i = 0; automation_journal && i < work->matches->n; i++)
 		automation_note(work->firing->entity, ids[i], "assign", NULL);
 }

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "automation/rule.h"
+#include "automation/calendar.h"
 
 static CrmCheck checks[] = {
 	{"rule_without_trigger", "automation_rule", {
@@ -28,4 +28,8 @@ automation_init(void)
 {
 	automation_rule_init();
 	core_add_checks(checks, lengthof(checks));
+	calendar_init();
+	area_init();
+	assign_init();
+	response_init();
 }

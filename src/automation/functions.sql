@@ -21,3 +21,19 @@ COMMENT ON FUNCTION dry_run(text, text, bigint) IS 'Does what an automation rule
 CREATE FUNCTION run_due_automation("limit" integer DEFAULT 100, OUT ran integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_due';
 COMMENT ON FUNCTION run_due_automation(integer) IS 'Runs automation rules that wait in automation_queue and are due, at most "limit" of them, and returns how many it took. Each runs in a subtransaction: one that fails is tried again later, at last it is dead. Several sessions may call it at once; none takes what another has. Call it from a scheduler.';
+
+CREATE FUNCTION assign_lead(lead_id bigint, policy text DEFAULT NULL, OUT owner_id bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'assign_lead_by_hand';
+COMMENT ON FUNCTION assign_lead(bigint, text) IS 'Gives an open lead to the owner that an assignment policy finds, whoever has it now, and returns that owner. policy: name of an active policy, which is not asked for its conditions; NULL = the first active one that is for the lead and has somebody. When nobody can take it the lead stays with its owner, who is returned; table assignment_history tells. Errors: 22004, P0002 unknown lead or policy, 22023 the policy is inactive, SC001 the lead is closed.';
+
+CREATE FUNCTION add_working_time(start_at timestamptz, minutes integer, calendar text DEFAULT NULL, OUT end_at timestamptz)
+  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'calendar_add_working_time';
+COMMENT ON FUNCTION add_working_time(timestamptz, integer, text) IS 'The moment that so many minutes of working time after start_at lead to: outside of working hours and on holidays time stands still, on days when the clocks change the hours are as long as they are. 0 minutes: the moment itself, or when work next begins. calendar: a name from working_calendar, NULL = the default one. NULL start or minutes give NULL. Errors: P0002 unknown calendar, 22023 negative minutes or a calendar without hours, 22008 out of range.';
+
+CREATE FUNCTION working_minutes_between(start_at timestamptz, end_at timestamptz, calendar text DEFAULT NULL, OUT minutes bigint)
+  LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'calendar_working_minutes';
+COMMENT ON FUNCTION working_minutes_between(timestamptz, timestamptz, text) IS 'Whole minutes of working time from one moment to another, negative when end_at comes first. calendar: a name from working_calendar, NULL = the default one. NULL gives NULL. Errors: P0002 unknown calendar, 22008 a moment that is not finite.';
+
+CREATE FUNCTION note_first_response() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'response_note';
+COMMENT ON FUNCTION note_first_response() IS 'Trigger, AFTER each row of an activity about a lead that is completed: when it is a response and the lead waits for its first, stores first_response_at.';

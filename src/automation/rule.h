@@ -253,12 +253,6 @@ typedef struct CrmWork
 	const CrmMatches *matches;
 } CrmWork;
 
-typedef void (*CrmAssignMethod) (CrmOrganization *org, const CrmEntity *entity,
-								 const int64 *ids, int n, Jsonb *parameters);
-
-/* assign {"method": ...}: set by the file that knows methods */
-extern CrmAssignMethod automation_assign_method;
-
 extern CrmAction *automation_compile_action(CrmRule *rule, CrmCompiled *compiled, CrmActionRow *row);
 extern void automation_do_action(CrmWork *work);
 extern const char *automation_action_name(const CrmAction *action);

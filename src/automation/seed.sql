@@ -7,3 +7,48 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'explain_rule'),
     ('admin', 'function', 'dry_run'),
     ('admin', 'function', 'run_due_automation');
+
+INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
+    ('admin', 'table', 'territory_area'),
+    ('admin', 'table', 'working_calendar'),
+    ('admin', 'table', 'working_hours'),
+    ('admin', 'table', 'holiday'),
+    ('admin', 'table', 'assignment_policy'),
+    ('admin', 'table', 'assignment_member'),
+    ('sell', 'function', 'assign_lead'),
+    ('read', 'function', 'add_working_time'),
+    ('read', 'function', 'working_minutes_between');
+
+-- The first response to new leads: off until minutes are allowed for it.
+INSERT INTO organization_setting (name, value, description) VALUES
+    ('first_response_minutes', '0', 'Minutes of working time in which a new lead should get its first response; stored on each new lead as first_response_due_at. 0 = no deadline.'),
+    ('first_response_activity_types', 'phone_call, email, appointment', 'Kinds of activities, with commas, that count as a response to a lead when they are completed and not incoming.');
+
+INSERT INTO working_calendar (name, is_default) VALUES ('Standard', true);
+
+INSERT INTO working_hours (working_calendar_id, weekday, start_time, end_time)
+SELECT working_calendar.working_calendar_id, weekday, '09:00', '17:00'
+  FROM working_calendar, generate_series(1, 5) AS weekday;
+
+-- How leads may be given to owners (D§9.4). Each waits for its members, then for is_active.
+INSERT INTO assignment_policy (name, method, sort_order, is_active) VALUES
+    ('Territory', 'territory', 10, false),
+    ('Load balanced', 'load_balanced', 20, false),
+    ('Round robin', 'round_robin', 30, false);
+
+-- Rules that an administrator switches on; they run as whoever made the organization unless another rule_owner is given.
+INSERT INTO automation_rule (name, entity, event, sort_order, is_active, description) VALUES
+    ('Assign new leads', 'lead', 'created', 100, false, 'Gives new leads that nobody was named for to owners, by the active assignment policies.');
+
+INSERT INTO automation_rule (name, entity, event, date_column, offset_interval, condition, sort_order, is_active, description) VALUES
+    ('Lead response overdue', 'lead', 'date_reached', 'first_response_due_at', '0', 'new.first_response_at IS NULL AND new.state = ''open''', 100, false,
+     'When the first response to a lead is overdue: event lead.response_overdue in the outbox, and a task for the manager of its owner.');
+
+INSERT INTO automation_action (automation_rule_id, sort_order, action, parameters)
+SELECT automation_rule_id, action.sort_order, action.action, action.parameters::jsonb
+  FROM automation_rule
+  JOIN (VALUES
+    ('Assign new leads', 1, 'assign', '{"method": "policy"}'),
+    ('Lead response overdue', 1, 'put_outbox', '{"event": "''lead.response_overdue''", "payload": "jsonb_build_object(''lead_id'', new.lead_id, ''owner_id'', new.owner_id, ''first_response_due_at'', new.first_response_due_at)"}'),
+    ('Lead response overdue', 2, 'create_activity', '{"activity_type": "task", "subject": "''Response overdue: '' || coalesce(new.company_name, new.full_name)", "priority": "''high''", "due_in": "4 hours", "owner": "coalesce((SELECT manager.owner_id FROM crm_user AS seller JOIN crm_user AS manager ON manager.crm_user_id = seller.manager_crm_user_id WHERE seller.owner_id = new.owner_id), new.owner_id)"}')
+  ) AS action (rule_name, sort_order, action, parameters) ON action.rule_name = automation_rule.name;

@@ -15,7 +15,7 @@ static Datum move_lead(int64 id, CrmMove *move);
 
 static const char *const computed[] = {
 	"full_name", "estimated_value_base", "exchange_rate", "qualified_opportunity_id",
-	"merged_into_lead_id", NULL
+	"merged_into_lead_id", "first_response_due_at", "first_response_at", "first_response_minutes", NULL
 };
 
 const CrmEntity lead_entity = {
@@ -25,6 +25,8 @@ const CrmEntity lead_entity = {
 static const CrmEntity competitor_entity = {
 	.name = "lead_competitor", .key = "lead_competitor_id", .label = "competitor of a lead"
 };
+
+LeadBornHook lead_born_hook = NULL;
 
 PG_FUNCTION_INFO_V1(lead_disqualify);
 PG_FUNCTION_INFO_V1(lead_reopen);
@@ -79,11 +81,13 @@ move_lead(int64 id, CrmMove *move)
 	return core_end_text(move->to);
 }
 
-/* complete_lead fills name, currency and base amounts. */
+/* complete_lead fills name, currency and base amounts; an upper room may add to a new lead. */
 static void
 complete_lead(CrmRow *row, CrmTicket *ticket)
 {
 	party_compose_name(row);
 	pricing_take_defaults(row, false);
 	pricing_complete_money(row);
+	if (lead_born_hook && ROW_IS_INSERT(row) && !core_import_mode)
+		lead_born_hook(row);
 }

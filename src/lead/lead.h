@@ -49,6 +49,11 @@ typedef void (*LeadCampaignHook) (CrmOrganization *org, int64 campaign_id);
 
 extern LeadCampaignHook lead_campaign_hook;
 
+/* What an upper room writes into a lead that is being inserted. */
+typedef void (*LeadBornHook) (CrmRow *row);
+
+extern LeadBornHook lead_born_hook;
+
 /* ---- plan.c ---- */
 extern LeadPlan *lead_read_plans(CrmOrganization *org, const int64 *ids, int n,
 								 bool lock, int *found);

@@ -52,6 +52,9 @@ CREATE TABLE lead (
     qualified_opportunity_id bigint REFERENCES opportunity,    -- Opportunity the lead was qualified into; set by qualification.
     merged_into_lead_id bigint REFERENCES lead,    -- The lead that took this one over when the two were merged.
     LIKE template_contact_preference INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
+    first_response_due_at timestamptz,    -- When the first response is due: creation plus setting first_response_minutes of working time; set by the database.
+    first_response_at timestamptz,    -- When the lead got its first response, a call, mail or meeting from us; set by the database, once it has a due time.
+    first_response_minutes integer,    -- Minutes of working time from creation to that response; set by the database.
     description text,    -- Remarks.
     owner_id bigint NOT NULL REFERENCES owner,    -- User or team the lead belongs to; default the current user. What is made from it gets the same.
     state text NOT NULL DEFAULT 'open',    -- open, qualified or disqualified; the last two are read-only and set by sales_crm.qualify_lead() and disqualify_lead().
@@ -62,6 +65,7 @@ CREATE TABLE lead (
 );
 CREATE INDEX lead_owner_id_state_idx ON lead (owner_id, state);
 CREATE INDEX lead_email_idx ON lead (lower(email));
+CREATE INDEX lead_first_response_due_at_idx ON lead (first_response_due_at) WHERE first_response_due_at IS NOT NULL;
 
 -- Competitors who want the same prospect.
 CREATE TABLE lead_competitor (

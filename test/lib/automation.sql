@@ -30,3 +30,6 @@ $$;
 
 -- Statements try things out with rules of their own; this switches all of them off.
 CREATE FUNCTION pg_temp.no_rules() RETURNS void LANGUAGE sql AS 'DELETE FROM crm.automation_rule';
+
+-- Not those that come with the organization.
+SELECT pg_temp.no_rules() \gset

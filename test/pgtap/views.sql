@@ -84,7 +84,7 @@ GRANT SELECT ON today TO PUBLIC;
 -- Form: what BI tools and restores need.
 CREATE TEMP VIEW bi AS SELECT c.oid, c.relname, c.reloptions FROM pg_class c WHERE c.relnamespace = 'pgtap_views'::regnamespace AND c.relkind = 'v';
 SELECT is_empty($$SELECT wanted FROM (VALUES ('bi_pipeline_by_stage'), ('bi_fact_lead'), ('bi_fact_opportunity'), ('bi_fact_quote'), ('bi_fact_order_line'), ('bi_fact_invoice'),
-	('bi_lead_conversion'), ('bi_owner_performance'), ('bi_dim_date'), ('bi_dim_account'), ('bi_dim_product'), ('bi_dim_owner'),
+	('bi_lead_conversion'), ('bi_lead_response'), ('bi_owner_performance'), ('bi_dim_date'), ('bi_dim_account'), ('bi_dim_product'), ('bi_dim_owner'),
 	('bi_ar_aging'), ('bi_order_backlog'), ('bi_order_progress'), ('bi_invoice_number_trail')) AS promised (wanted)
 	EXCEPT SELECT relname::text FROM bi$$, 'the promised views are there');
 SELECT is_empty($$SELECT relname FROM bi WHERE NOT reloptions @> '{security_invoker=true}'$$, 'all are security_invoker');
