@@ -20,6 +20,7 @@
 #include "opportunity/opportunity.h"
 #include "party/party.h"
 #include "pricing/pricing.h"
+#include "process/process.h"
 #include "security/security.h"
 
 PG_MODULE_MAGIC;
@@ -59,6 +60,7 @@ _PG_init(void)
 	lead_init();
 	document_init();
 	marketing_init();
+	process_init();
 	automation_init();
 }
 

@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "automation/automation.h"
 #include "automation/calendar.h"
+#include "process/process.h"
 
 static CrmCheck checks[] = {
 	{"rule_without_trigger", "automation_rule", {
@@ -32,4 +34,5 @@ automation_init(void)
 	area_init();
 	assign_init();
 	response_init();
+	process_event_hook = automation_raise_process;
 }

@@ -6,7 +6,7 @@ CREATE TABLE automation_rule (
     name text NOT NULL UNIQUE,    -- Name of the rule, by which messages and explain_rule() know it.
     entity text NOT NULL,    -- Table whose records it watches, such as lead.
     event text NOT NULL,    -- created, updated, state_changed, assigned, deleted, stage_entered, stage_left, process_started, process_finished,
-                            -- process_abandoned, date_reached or on_demand (run_rule() alone).
+                            -- process_abandoned, process_reactivated, date_reached or on_demand (run_rule() alone).
     watched_columns text,    -- For event updated: names of columns with commas; the rule fires when one of them changes. Empty = any change.
     condition text,    -- SQL expression over new.column and old.column that is true or false; empty = always. Names in it are found in pg_catalog,
                        -- this organization and sales_crm.
@@ -22,7 +22,7 @@ CREATE TABLE automation_rule (
     description text,    -- What the rule is for.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT automation_rule_event_check CHECK (event IN ('created', 'updated', 'state_changed', 'assigned', 'deleted', 'stage_entered',
-        'stage_left', 'process_started', 'process_finished', 'process_abandoned', 'date_reached', 'on_demand')),
+        'stage_left', 'process_started', 'process_finished', 'process_abandoned', 'process_reactivated', 'date_reached', 'on_demand')),
     CONSTRAINT automation_rule_timing_check CHECK (timing IN ('in_transaction', 'queued'))
 );
 

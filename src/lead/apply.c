@@ -122,6 +122,8 @@ lead_apply(CrmOrganization *org, LeadPlan **plans, int n, const LeadWish *wish)
 	tickets[0] = lifecycle_move_ticket(&move, ids, n, "open");
 	if (lifecycle_run_with(org, armed, n_tickets, statement, args) != n)
 		core_refuse_unknown("lead", plans[0]->lead_id);
+	if (lead_qualified_hook)
+		lead_qualified_hook(org, ids, n);
 }
 
 /* lead_add_opportunity makes one more opportunity of a qualified lead and returns its key. */
@@ -142,6 +144,8 @@ lead_add_opportunity(CrmOrganization *org, LeadPlan *plan, const char *name)
 	arm_births(&ticket, &plan, 1, "create_opportunity_from_lead");
 	if (lifecycle_run(org, &ticket, statement, args) == 0)
 		core_refuse_unknown("lead", plan->lead_id);
+	if (lead_qualified_hook)
+		lead_qualified_hook(org, &plan->lead_id, 1);
 	return plan->opportunity_id;
 }
 

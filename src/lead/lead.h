@@ -49,6 +49,11 @@ typedef void (*LeadCampaignHook) (CrmOrganization *org, int64 campaign_id);
 
 extern LeadCampaignHook lead_campaign_hook;
 
+/* ... and what it does with leads that were just qualified, or got one more opportunity. */
+typedef void (*LeadQualifiedHook) (CrmOrganization *org, const int64 *lead_ids, int n);
+
+extern LeadQualifiedHook lead_qualified_hook;
+
 /* What an upper room writes into a lead that is being inserted. */
 typedef void (*LeadBornHook) (CrmRow *row);
 

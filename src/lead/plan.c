@@ -46,6 +46,7 @@ static CrmStatement lock_opportunity = {
 };
 
 LeadCampaignHook lead_campaign_hook = NULL;
+LeadQualifiedHook lead_qualified_hook = NULL;
 
 /* lead_read_plans reads leads in key order, locked when they are to be changed. */
 LeadPlan *

@@ -142,7 +142,8 @@ guard_delete(CrmRow *row, const CrmEntity *entity)
 {
 	char	   *state = row_text(row, "state");
 
-	if (entity->made_by_calls && !core_import_mode)
+	if (entity->made_by_calls && !core_import_mode &&
+		!lifecycle_has_ticket(RelationGetRelid(row->rel), key_of(row, entity)))
 		refuse_made_by_calls(row, entity);
 	if (state && lifecycle_is_read_only(row->org, entity->name, state))
 		refuse_read_only(row, entity, state, NULL);

@@ -13,6 +13,7 @@
 #include "security/security.h"
 
 static void complete_opportunity(CrmRow *row, CrmTicket *ticket);
+static void keep_typed_chance(CrmRow *row, CrmTicket *ticket);
 static void check_forecast(CrmRow *row);
 static void complete_line(CrmRow *row, CrmTicket *ticket);
 static void before_delete(CrmRow *row);
@@ -84,6 +85,7 @@ complete_opportunity(CrmRow *row, CrmTicket *ticket)
 {
 	pricing_require_customer(row, &opportunity_entity);
 	pricing_check_percent(row, "close_probability");
+	keep_typed_chance(row, ticket);
 	check_forecast(row);
 	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
@@ -93,6 +95,15 @@ complete_opportunity(CrmRow *row, CrmTicket *ticket)
 	if (row_bool(row, "is_revenue_system_calculated"))
 		row_set(row, "estimated_value", row_datum(row, "total_amount"));
 	pricing_complete_money(row);
+}
+
+/* keep_typed_chance marks a chance that is changed by hand: processes leave it alone until it is emptied. */
+static void
+keep_typed_chance(CrmRow *row, CrmTicket *ticket)
+{
+	if (ticket == NULL && !core_import_mode && row_changed(row, "close_probability") &&
+		!row_changed(row, "is_probability_overridden") && row_has(row, "is_probability_overridden"))
+		row_set_as(row, "is_probability_overridden", BOOLOID, BoolGetDatum(!row_is_null(row, "close_probability")));
 }
 
 /* check_forecast keeps won and lost for closed deals (D§9.2). */

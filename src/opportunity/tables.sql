@@ -19,6 +19,7 @@ CREATE TABLE opportunity (
     actual_value_base numeric(19,4),    -- The same in base currency; computed.
     actual_close_date date,    -- Day it was closed.
     close_probability numeric(7,4),    -- Chance of winning in percent, 0 to 100.
+    is_probability_overridden boolean NOT NULL DEFAULT false,    -- True: close_probability was typed, and stages of processes leave it alone. Set when it is changed by hand; set it to false, or empty the chance, to let the process decide again.
     rating text DEFAULT 'warm',    -- hot, warm or cold, from option_value; default warm.
     priority text DEFAULT 'default_value',    -- Priority, from option_value; comes with one value, add your own.
     pipeline_phase text NOT NULL DEFAULT 'qualify',    -- Where the deal stands, from option_value: qualify, develop, propose, close. Changes go to opportunity_stage_history.

@@ -1,0 +1,235 @@
+/*
+ * bring.c
+ *	  What happens to records takes their processes along: a lead is
+ *	  qualified, an order or invoice is made, a record is deleted.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "lead/lead.h"
+#include "process/flow.h"
+
+static void follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n);
+static void leave_lead(Flow *flow);
+static void bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
+static int64 *keys_of_result(uint64 n);
+static void delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id);
+static void step_back(Flow *flow, FlowEntity entity);
+
+static CrmStatement find_of_leads = {
+	.sql = "SELECT i.process_instance_id FROM @process_instance i "
+	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
+	"WHERE i.lead_id = ANY ($1) AND i.state = 'active' AND s.entity = 'lead' ORDER BY 1",
+	.argtypes = {INT8ARRAYOID}
+};
+static CrmStatement find_before = {
+	.sql = "SELECT i.process_instance_id FROM @process_instance i "
+	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
+	"WHERE (i.opportunity_id = $2 OR i.quote_id = $3 OR i.sales_order_id = $4) "
+	"AND i.state = 'active' AND s.entity <> $1 ORDER BY 1",
+	.argtypes = {TEXTOID, INT8OID, INT8OID, INT8OID}
+};
+static CrmStatement find_started_on = {
+	.sql = "SELECT process_instance_id FROM @process_instance WHERE entity = $1 AND record_id = $2 ORDER BY 1 FOR UPDATE",
+	.argtypes = {TEXTOID, INT8OID}
+};
+static CrmStatement delete_instances = {
+	.sql = "DELETE FROM @process_instance WHERE process_instance_id = ANY ($1)",
+	.argtypes = {INT8ARRAYOID}
+};
+
+PG_FUNCTION_INFO_V1(process_bring);
+PG_FUNCTION_INFO_V1(process_release);
+
+/* process_add_hooks asks to be told of qualified leads. */
+void
+process_add_hooks(void)
+{
+	lead_qualified_hook = follow_qualified;
+}
+
+/* follow_qualified moves the processes of leads that were just qualified on to their opportunities. */
+static void
+follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n)
+{
+	CrmValue	args[1];
+	uint64		found;
+	int64	   *ids;
+
+	if (flow_none(org))
+		return;
+	args[0] = CRM_DATUM(core_int8_array(lead_ids, n));
+	found = core_run(org, &find_of_leads, args);
+	ids = keys_of_result(found);
+	for (uint64 i = 0; i < found; i++)
+	{
+		Flow	   *flow = flow_lock(org, ids[i], FLOW_LEAD, 0);
+
+		if (flow && strcmp(flow->state, "active") == 0 && strcmp(flow->process_state, "active") == 0 &&
+			flow->stage.entity == FLOW_LEAD)
+			leave_lead(flow);
+	}
+}
+
+/*
+ * leave_lead takes an instance through what is left of its lead stages; their
+ * gates refuse the qualification. Without an opportunity it stays (D§3.2).
+ */
+static void
+leave_lead(Flow *flow)
+{
+	int64		opportunity_id = flow_related(flow, FLOW_OPPORTUNITY);
+	FlowStage  *next;
+
+	if (opportunity_id == 0)
+		return;
+	while (flow->stage.entity == FLOW_LEAD && (next = flow_next(flow)) != NULL &&
+		   (next->entity == FLOW_LEAD || next->entity == FLOW_OPPORTUNITY))
+	{
+		flow_raise(flow_missing(flow));
+		flow_advance(flow, next, next->entity == FLOW_LEAD ? flow->records[FLOW_LEAD] : opportunity_id);
+	}
+}
+
+/*
+ * process_bring is the AFTER INSERT trigger of orders and invoices: an
+ * instance that stands right before a stage of that table goes on to it, when
+ * its steps are done; else it waits for next_stage().
+ */
+Datum
+process_bring(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
+	FlowEntity	entity;
+	CrmRow	   *row;
+	uint64		found;
+	int64	   *ids;
+
+	if (core_import_mode || flow_none(org))
+		return PointerGetDatum(NULL);
+	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
+	row = core_row(trigdata);
+	SPI_connect();
+	{
+		CrmValue	args[] = {
+			core_text_value(flow_entity_name(entity)), CRM_ID(row_int8(row, "opportunity_id")),
+			CRM_ID(row_int8(row, "quote_id")), CRM_ID(row_int8(row, "sales_order_id"))
+		};
+
+		if (entity == FLOW_ORDER)
+			args[3] = CRM_NULL;
+		found = core_run(org, &find_before, args);
+	}
+	ids = keys_of_result(found);
+	for (uint64 i = 0; i < found; i++)
+		bring_instance(org, ids[i], entity, row_int8(row, flow_entity(entity)->key));
+	SPI_finish();
+	return PointerGetDatum(NULL);
+}
+
+/* bring_instance moves one instance on to a record, if that is what comes next. */
+static void
+bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id)
+{
+	Flow	   *flow = flow_lock(org, id, entity, 0);
+	FlowStage  *next;
+
+	if (flow == NULL || strcmp(flow->state, "active") != 0 || strcmp(flow->process_state, "active") != 0)
+		return;
+	next = flow_next(flow);
+	if (next && next->entity == entity && flow->stage.entity != entity && flow_missing(flow) == NIL)
+		flow_advance(flow, next, record_id);
+}
+
+/*
+ * process_release is the BEFORE DELETE trigger of records that processes work
+ * on: what was started on the record goes along, what came to it goes back to
+ * the stage before, and forgets it.
+ */
+Datum
+process_release(PG_FUNCTION_ARGS)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
+	FlowEntity	entity;
+	CrmRow	   *row;
+	CrmValue	args[1];
+	uint64		found;
+	int64	   *ids;
+
+	if (flow_none(org))
+		return PointerGetDatum(trigdata->tg_trigtuple);
+	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
+	row = core_row(trigdata);
+	args[0] = CRM_INT8(row_int8(row, flow_entity(entity)->key));
+	SPI_connect();
+	delete_started(org, entity, DatumGetInt64(args[0].value));
+	found = core_run(org, core_intern(psprintf("SELECT process_instance_id FROM @process_instance WHERE %s = $1 ORDER BY 1",
+											   flow_entity(entity)->key), types), args);
+	ids = keys_of_result(found);
+	for (uint64 i = 0; i < found; i++)
+	{
+		Flow	   *flow = flow_lock(org, ids[i], entity, 0);
+
+		if (flow)
+			step_back(flow, entity);
+	}
+	SPI_finish();
+	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* delete_started deletes the instances that were started on a record, with their history. */
+static void
+delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	CrmValue	args[] = {core_text_value(flow_entity_name(entity)), CRM_INT8(record_id)};
+	uint64		found = core_run(org, &find_started_on, args);
+	int64	   *ids = keys_of_result(found);
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = ids, .n = found, .made_by = "delete"
+	};
+
+	if (found == 0)
+		return;
+	args[0] = CRM_DATUM(core_int8_array(ids, found));
+	lifecycle_run(org, &ticket, &delete_instances, args);
+}
+
+/* step_back leads an instance to the last stage before those about a table, and lets its record go. */
+static void
+step_back(Flow *flow, FlowEntity entity)
+{
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1, .made_by = "delete"
+	};
+	FlowStage  *stage = NULL;
+
+	flow->records[entity] = 0;
+	for (int i = 1; i <= flow->path_length; i++)
+	{
+		FlowStage  *reached = flow_path_stage(flow, i);
+
+		if (stage && reached && reached->entity == entity)
+		{
+			flow_enter(flow, stage, i - 1, "back");
+			return;
+		}
+		stage = reached;
+	}
+	flow_write(flow, &ticket, flow->state, NULL);
+}
+
+/* keys_of_result keeps the keys that the last statement found. */
+static int64 *
+keys_of_result(uint64 n)
+{
+	int64	   *ids = palloc(sizeof(int64) * (n + 1));
+
+	for (uint64 i = 0; i < n; i++)
+		ids[i] = core_result_int8(i, 1);
+	return ids;
+}

@@ -1,0 +1,106 @@
+/*
+ * flow.h
+ *	  Inside the room: one instance of a process, and what may be done with it.
+ */
+#ifndef CRM_PROCESS_FLOW_H
+#define CRM_PROCESS_FLOW_H
+
+#include "lifecycle/lifecycle.h"
+#include "process/process.h"
+
+/* The tables that stages are about, in the order in which calls lock their rows. */
+typedef enum FlowEntity
+{
+	FLOW_LEAD,
+	FLOW_OPPORTUNITY,
+	FLOW_QUOTE,
+	FLOW_INVOICE,
+	FLOW_ORDER,
+	FLOW_ENTITIES
+} FlowEntity;
+
+typedef struct FlowStage
+{
+	int64		id;
+	char	   *name;
+	FlowEntity	entity;
+	char	   *category;
+} FlowStage;
+
+typedef struct Flow
+{
+	CrmOrganization *org;
+	int64		id;				/* 0 = not started */
+	int64		process_id;
+	char	   *process;
+	char	   *process_state;
+	char	   *state;
+	FlowStage	stage;			/* the active one */
+	int			path_length;
+	int64		records[FLOW_ENTITIES];	/* 0 = none yet */
+} Flow;
+
+/* Why something cannot be done. */
+typedef struct FlowRefusal
+{
+	int			sqlstate;
+	const char *message;
+	const char *detail;
+	const char *hint;
+	const char *table;
+	const char *column;
+	bool		is_step;		/* a required step: all of them make one error */
+} FlowRefusal;
+
+/* ---- process.c ---- */
+extern const char *flow_entity_name(FlowEntity entity);
+extern const CrmEntity *flow_entity(FlowEntity entity);
+extern FlowEntity flow_entity_named(const char *name);
+extern bool flow_none(CrmOrganization *org);
+extern void flow_raise_event(const Flow *flow, const char *event, const FlowStage *stage);
+
+/* ---- instance.c ---- */
+extern int64 flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id,
+					   const char *process_name, bool prefers_active);
+extern Flow *flow_load(CrmOrganization *org, int64 id);
+extern Flow *flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id,
+						  const char *process_name);
+extern Flow *flow_lock(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
+extern Flow *flow_hold(CrmOrganization *org, FlowEntity entity, int64 record_id,
+					   const char *process_name, bool prefers_active);
+extern char *flow_record_state(CrmOrganization *org, FlowEntity entity, int64 record_id);
+extern FlowStage *flow_path_stage(const Flow *flow, int position);
+extern void flow_write_path(const Flow *flow, const char *direction);
+extern void flow_leave(const Flow *flow, int position);
+extern void flow_write(Flow *flow, CrmTicket *ticket, const char *state, const char *reason);
+extern void flow_move_deal(const Flow *flow);
+extern void flow_enter(Flow *flow, const FlowStage *stage, int position, const char *direction);
+
+/* ---- route.c ---- */
+extern FlowStage *flow_next(const Flow *flow);
+extern int64 flow_related(const Flow *flow, FlowEntity entity);
+extern const char *flow_relation_hint(FlowEntity entity);
+extern bool flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
+								 const char *column, const char *operator, const char *value);
+
+/* ---- gate.c ---- */
+extern List *flow_missing(const Flow *flow);
+extern List *flow_refusals(const Flow *flow, const char *action);
+extern void flow_raise(List *refusals);
+extern void flow_require(const Flow *flow, const char *action);
+extern FlowRefusal *flow_no_instance(FlowEntity entity, int64 record_id, const char *process_name);
+
+/* ---- move.c ---- */
+extern void flow_advance(Flow *flow, const FlowStage *next, int64 record_id);
+
+/* ---- definition.c ---- */
+extern const CrmEntity process_entity;
+extern void process_add_definitions(void);
+
+/* ---- bring.c ---- */
+extern void process_add_hooks(void);
+
+/* ---- verify.c ---- */
+extern void process_add_checks(void);
+
+#endif							/* CRM_PROCESS_FLOW_H */

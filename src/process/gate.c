@@ -1,0 +1,254 @@
+/*
+ * gate.c
+ *	  What stands in the way of a call on a process: all of it at once, so
+ *	  that the call refuses with what guidance and why_not() tell beforehand.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+
+#include "process/flow.h"
+
+static FlowRefusal *new_refusal(const Flow *flow, int sqlstate, const char *message,
+								const char *detail, const char *hint);
+static char *called(const Flow *flow);
+static List *state_refusals(const Flow *flow, const char *action);
+static List *next_refusals(const Flow *flow);
+static List *back_refusals(const Flow *flow, const char *action);
+static List *finish_refusals(const Flow *flow);
+static List *closed_refusal(const Flow *flow);
+static FlowRefusal *no_record(const Flow *flow, const FlowStage *next);
+static void raise_steps(List *refusals, const FlowRefusal *first);
+
+/*
+ * flow_missing returns a refusal for each required step of the active stage
+ * that is not done. A yes/no column is done when true, any other when it has
+ * a value that is not blank.
+ */
+List *
+flow_missing(const Flow *flow)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID};
+	const CrmEntity *entity = flow_entity(flow->stage.entity);
+	CrmValue	args[] = {CRM_INT8(flow->stage.id), CRM_INT8(flow->records[flow->stage.entity])};
+	CrmStatement *find = core_intern(psprintf("SELECT t.label, t.column_name FROM @process_step t "
+											  "LEFT JOIN LATERAL (SELECT to_jsonb(r) -> t.column_name AS value FROM @%s r WHERE r.%s = $2) v ON true "
+											  "WHERE t.process_stage_id = $1 AND t.is_required AND coalesce(CASE jsonb_typeof(v.value) "
+											  "WHEN 'null' THEN true WHEN 'boolean' THEN v.value = 'false' "
+											  "ELSE btrim(v.value #>> '{}') = '' END, true) ORDER BY t.sort_order, t.process_step_id",
+											  entity->name, entity->key), types);
+	int			n = core_run(flow->org, find, args);
+	List	   *refusals = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *label = core_result_name(i, 1);
+		char	   *column = core_result_name(i, 2);
+		FlowRefusal *refusal = new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
+										   psprintf("stage \"%s\" requires \"%s\"", flow->stage.name, label),
+										   psprintf("%s (%s.%s)", label, entity->name, column),
+										   psprintf("Fill column %s of %s.", column, lifecycle_called(entity, flow->records[flow->stage.entity])));
+
+		refusal->is_step = true;
+		refusal->column = column;
+		refusals = lappend(refusals, refusal);
+	}
+	return refusals;
+}
+
+/* flow_require refuses a call that something stands in the way of. */
+void
+flow_require(const Flow *flow, const char *action)
+{
+	flow_raise(flow_refusals(flow, action));
+}
+
+/* flow_refusals returns all that stands in the way of a call on an instance. */
+List *
+flow_refusals(const Flow *flow, const char *action)
+{
+	List	   *refusals = state_refusals(flow, action);
+
+	if (refusals != NIL || strcmp(action, "abandon_process") == 0 || strcmp(action, "reactivate_process") == 0)
+		return refusals;
+	if (strcmp(action, "next_stage") == 0)
+		return next_refusals(flow);
+	if (strcmp(action, "finish_process") == 0)
+		return finish_refusals(flow);
+	return back_refusals(flow, action);
+}
+
+/* state_refusals looks at the states of instance and process. */
+static List *
+state_refusals(const Flow *flow, const char *action)
+{
+	bool		is_active = strcmp(flow->state, "active") == 0;
+	bool		revives = strcmp(action, "reactivate_process") == 0;
+
+	if (is_active == revives)
+		return list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
+									  psprintf("%s() needs a process that is %s", action, revives ? "finished or aborted" : "active"),
+									  psprintf("%s is \"%s\".", called(flow), flow->state),
+									  is_active ? "Go on with next_stage()." : "Use reactivate_process() first."));
+	if (strcmp(flow->process_state, "active") != 0 && strcmp(action, "abandon_process") != 0)
+		return list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
+									  psprintf("process \"%s\" is \"%s\"", flow->process, flow->process_state),
+									  psprintf("%s stays where it is.", called(flow)),
+									  "Have an administrator call activate_process(), or use switch_process() or abandon_process()."));
+	return NIL;
+}
+
+/* next_refusals looks for a next stage, the steps of this one, and the record of the next. */
+static List *
+next_refusals(const Flow *flow)
+{
+	FlowStage  *next = flow_next(flow);
+	List	   *refusals = NIL;
+
+	if (next == NULL)
+		return list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
+									  psprintf("stage \"%s\" is the last one of process \"%s\"", flow->stage.name, flow->process),
+									  psprintf("%s stands at its end.", called(flow)),
+									  "Use finish_process()."));
+	if (next->entity == flow->stage.entity)
+		refusals = closed_refusal(flow);
+	refusals = list_concat(refusals, flow_missing(flow));
+	if (flow_related(flow, next->entity) == 0)
+		refusals = lappend(refusals, no_record(flow, next));
+	return refusals;
+}
+
+/* back_refusals looks at moves that the steps do not matter to. */
+static List *
+back_refusals(const Flow *flow, const char *action)
+{
+	if (strcmp(action, "previous_stage") == 0 && flow->path_length <= 1)
+		return list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
+									  psprintf("stage \"%s\" is the first one of process \"%s\"", flow->stage.name, flow->process),
+									  psprintf("%s stands at its beginning.", called(flow)),
+									  "Use next_stage(), or abandon_process()."));
+	return closed_refusal(flow);
+}
+
+static List *
+finish_refusals(const Flow *flow)
+{
+	FlowStage  *next = flow_next(flow);
+	List	   *refusals = NIL;
+
+	if (next)
+		refusals = list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
+										  psprintf("process \"%s\" cannot be finished in stage \"%s\"", flow->process, flow->stage.name),
+										  psprintf("%s has stage \"%s\" before it.", called(flow), next->name),
+										  "Use next_stage() up to the last stage, or abandon_process()."));
+	return list_concat(refusals, flow_missing(flow));
+}
+
+/* closed_refusal keeps an instance in its stage while the stage's record is closed. */
+static List *
+closed_refusal(const Flow *flow)
+{
+	const CrmEntity *entity = flow_entity(flow->stage.entity);
+	int64		id = flow->records[flow->stage.entity];
+	char	   *state = flow_record_state(flow->org, flow->stage.entity, id);
+
+	if (state && !lifecycle_is_read_only(flow->org, entity->name, state))
+		return NIL;
+	return list_make1(new_refusal(flow, ERRCODE_CRM_RECORD_IS_READ_ONLY,
+								  psprintf("the stage cannot be moved: the %s is \"%s\"", entity->label, state ? state : "not there"),
+								  psprintf("%s stands in stage \"%s\" of %s.", called(flow), flow->stage.name, lifecycle_called(entity, id)),
+								  state ? lifecycle_ways_out(flow->org, entity->name, state) : "Check your row rights."));
+}
+
+/* no_record says what the next stage lacks to be about. */
+static FlowRefusal *
+no_record(const Flow *flow, const FlowStage *next)
+{
+	const char *name = flow_entity_name(next->entity);
+
+	return new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
+					   psprintf("stage \"%s\" needs a record of \"%s\", and there is none", next->name, name),
+					   psprintf("No %s belongs to %s.", name,
+								lifecycle_called(flow_entity(flow->stage.entity), flow->records[flow->stage.entity])),
+					   flow_relation_hint(next->entity));
+}
+
+/* flow_no_instance says that a record is in no process, or not in the one named. */
+FlowRefusal *
+flow_no_instance(FlowEntity entity, int64 record_id, const char *process_name)
+{
+	FlowRefusal *refusal = palloc0(sizeof(FlowRefusal));
+
+	refusal->sqlstate = ERRCODE_NO_DATA_FOUND;
+	refusal->message = process_name ? psprintf("the %s is not in process \"%s\"", flow_entity(entity)->label, process_name)
+		: psprintf("the %s is in no process", flow_entity(entity)->label);
+	refusal->detail = psprintf("%s has no such instance.", lifecycle_called(flow_entity(entity), record_id));
+	refusal->hint = "Use start_process() or next_stage(); table process lists the processes.";
+	refusal->table = "process_instance";
+	return refusal;
+}
+
+static FlowRefusal *
+new_refusal(const Flow *flow, int sqlstate, const char *message, const char *detail, const char *hint)
+{
+	FlowRefusal *refusal = palloc0(sizeof(FlowRefusal));
+
+	refusal->sqlstate = sqlstate;
+	refusal->message = message;
+	refusal->detail = detail;
+	refusal->hint = hint;
+	refusal->table = flow_entity_name(flow->stage.entity);
+	return refusal;
+}
+
+/* called names an instance at the start of a sentence. */
+static char *
+called(const Flow *flow)
+{
+	return psprintf("Process \"%s\" of %s", flow->process,
+					lifecycle_called(flow_entity(flow->stage.entity), flow->records[flow->stage.entity]));
+}
+
+/* flow_raise raises the first refusal; missing steps all in one error. */
+void
+flow_raise(List *refusals)
+{
+	FlowRefusal *first;
+
+	if (refusals == NIL)
+		return;
+	first = linitial(refusals);
+	if (first->is_step)
+		raise_steps(refusals, first);
+	ereport(ERROR,
+			(errcode(first->sqlstate),
+			 errmsg("%s", first->message),
+			 errdetail("%s", first->detail),
+			 errhint("%s", first->hint),
+			 err_generic_string(PG_DIAG_TABLE_NAME, first->table)));
+}
+
+/* raise_steps lists the labels and columns of the steps that are missing. */
+static void
+raise_steps(List *refusals, const FlowRefusal *first)
+{
+	char	   *missing = NULL;
+	ListCell   *cell;
+
+	foreach(cell, refusals)
+	{
+		FlowRefusal *step = lfirst(cell);
+
+		if (step->is_step)
+			missing = missing ? psprintf("%s, %s", missing, step->detail) : pstrdup(step->detail);
+	}
+	ereport(ERROR,
+			(errcode(first->sqlstate),
+			 errmsg("required steps of the stage are missing"),
+			 errdetail("Missing: %s.", missing),
+			 errhint("Fill these columns of %s; a yes/no column must be true.", first->table),
+			 err_generic_string(PG_DIAG_TABLE_NAME, first->table),
+			 err_generic_string(PG_DIAG_COLUMN_NAME, first->column)));
+}

@@ -1,0 +1,312 @@
+/*
+ * instance.c
+ *	  Finding, locking and writing instances and their paths.
+ *
+ * The records come before the instance: first the record a call names and
+ * the deal, in the order of FlowEntity, then the instance, then it is read.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "process/flow.h"
+#include "security/security.h"
+
+static void read_stage(FlowStage *stage, uint64 row, int column);
+static void lock_records(const Flow *flow, FlowEntity entity, int64 record_id);
+
+#define STAGE_COLUMNS "s.process_stage_id, s.name, s.entity, s.category"
+
+static CrmStatement select_instance = {
+	.sql = "SELECT i.process_id, p.name, p.state, i.state, i.path_length, i.lead_id, i.opportunity_id, "
+	"i.quote_id, i.invoice_id, i.sales_order_id, " STAGE_COLUMNS " FROM @process_instance i "
+	"JOIN @process p ON p.process_id = i.process_id "
+	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id WHERE i.process_instance_id = $1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement select_default = {
+	.sql = "SELECT p.process_id, p.name, p.state, " STAGE_COLUMNS " FROM @process p, "
+	"LATERAL (SELECT f.* FROM @process_stage f WHERE f.process_id = p.process_id "
+	"ORDER BY f.sort_order, f.process_stage_id LIMIT 1) s "
+	"WHERE CASE WHEN $2 IS NULL THEN p.state = 'active' AND s.entity = $1 ELSE p.name = $2 END "
+	"ORDER BY p.sort_order, p.process_id LIMIT 1",
+	.argtypes = {TEXTOID, TEXTOID}
+};
+static CrmStatement lock_instance = {
+	.sql = "SELECT 1 FROM @process_instance WHERE process_instance_id = $1 FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement select_path_stage = {
+	.sql = "SELECT " STAGE_COLUMNS " FROM @process_stage_history h JOIN @process_stage s USING (process_stage_id) "
+	"WHERE h.process_instance_id = $1 AND h.path_position = $2",
+	.argtypes = {INT8OID, INT4OID}
+};
+static CrmStatement leave_stages = {
+	.sql = "UPDATE @process_stage_history SET left_at = coalesce(left_at, " CRM_SQL_NOW "), "
+	"minutes = coalesce(minutes, greatest(0, round(extract(epoch FROM " CRM_SQL_NOW " - entered_at) / 60, 2))), "
+	"path_position = CASE WHEN path_position >= $2 THEN NULL ELSE path_position END "
+	"WHERE process_instance_id = $1 AND (left_at IS NULL OR path_position >= $2)",
+	.argtypes = {INT8OID, INT4OID}
+};
+static CrmStatement insert_stay = {
+	.sql = "INSERT INTO @process_stage_history (process_instance_id, process_stage_id, path_position, "
+	"entered_at, direction, changed_by) VALUES ($1, $2, $3, " CRM_SQL_NOW ", $4, $5)",
+	.argtypes = {INT8OID, INT8OID, INT4OID, TEXTOID, INT8OID}
+};
+static CrmStatement update_instance = {
+	.sql = "UPDATE @process_instance SET state = $2, status_reason = coalesce($3, status_reason), "
+	"active_stage_started_at = CASE WHEN $2 = 'active' AND (active_stage_id <> $4 OR path_length <> $5 OR state <> 'active') "
+	"THEN " CRM_SQL_NOW " ELSE active_stage_started_at END, "
+	"active_stage_id = $4, path_length = $5, lead_id = $6, opportunity_id = $7, quote_id = $8, invoice_id = $9, "
+	"sales_order_id = $10, last_used_at = clock_timestamp(), "
+	"completed_at = CASE WHEN $2 = 'active' THEN NULL WHEN state <> 'active' THEN completed_at ELSE " CRM_SQL_NOW " END, "
+	"duration_minutes = CASE WHEN $2 = 'active' THEN NULL WHEN state <> 'active' THEN duration_minutes "
+	"ELSE greatest(0, round(extract(epoch FROM " CRM_SQL_NOW " - created_at) / 60, 2)) END "
+	"WHERE process_instance_id = $1",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
+};
+static CrmStatement update_deal = {
+	.sql = "WITH stage AS (SELECT CASE WHEN EXISTS (SELECT FROM @option_value v WHERE v.entity = 'opportunity' "
+	"AND v.column_name = 'pipeline_phase' AND v.value = s.category AND v.is_active) THEN s.category END AS phase, "
+	"s.default_probability AS chance FROM @process_stage s WHERE s.process_stage_id = $2) "
+	"UPDATE @opportunity o SET pipeline_phase = coalesce(stage.phase, o.pipeline_phase), "
+	"close_probability = CASE WHEN o.is_probability_overridden THEN o.close_probability ELSE coalesce(stage.chance, o.close_probability) END "
+	"FROM stage WHERE o.opportunity_id = $1 AND o.state = 'open' AND (o.pipeline_phase <> stage.phase "
+	"OR (NOT o.is_probability_overridden AND stage.chance IS NOT NULL AND o.close_probability IS DISTINCT FROM stage.chance))",
+	.argtypes = {INT8OID, INT8OID}
+};
+
+/*
+ * flow_find returns the instance of a record: the named process's, else the
+ * one used last among those that are active (or, when asked, that ended), else
+ * of the others; 0 = none.
+ */
+int64
+flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name,
+		  bool prefers_active)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, BOOLOID};
+	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(process_name), CRM_BOOL(prefers_active)};
+	CrmStatement *find = core_intern(psprintf("SELECT i.process_instance_id FROM @process_instance i "
+											  "JOIN @process p USING (process_id) "
+											  "WHERE i.%s = $1 AND ($2 IS NULL OR p.name = $2) "
+											  "ORDER BY (i.state = 'active') = $3 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
+											  flow_entity(entity)->key), types);
+
+	return core_run(org, find, args) > 0 ? core_result_int8(0, 1) : 0;
+}
+
+/* flow_load reads an instance, NULL when it is not there. */
+Flow *
+flow_load(CrmOrganization *org, int64 id)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+	Flow	   *flow;
+
+	if (core_run(org, &select_instance, args) == 0)
+		return NULL;
+	flow = palloc0(sizeof(Flow));
+	flow->org = org;
+	flow->id = id;
+	flow->process_id = core_result_int8(0, 1);
+	flow->process = core_result_name(0, 2);
+	flow->process_state = core_result_name(0, 3);
+	flow->state = core_result_name(0, 4);
+	flow->path_length = core_result_int4(0, 5);
+	for (int i = 0; i < FLOW_ENTITIES; i++)
+		flow->records[i] = core_result_int8(0, 6 + i);
+	read_stage(&flow->stage, 0, 6 + FLOW_ENTITIES);
+	return flow;
+}
+
+/*
+ * flow_default describes the instance that a process would get on a record:
+ * the named one, else the first active one that begins with its table. NULL =
+ * there is none.
+ */
+Flow *
+flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name)
+{
+	CrmValue	args[] = {core_text_value(flow_entity_name(entity)), core_text_value(process_name)};
+	Flow	   *flow;
+
+	if (core_run(org, &select_default, args) == 0)
+		return NULL;
+	flow = palloc0(sizeof(Flow));
+	flow->org = org;
+	flow->process_id = core_result_int8(0, 1);
+	flow->process = core_result_name(0, 2);
+	flow->process_state = core_result_name(0, 3);
+	flow->state = "active";
+	read_stage(&flow->stage, 0, 4);
+	flow->path_length = 1;
+	flow->records[entity] = record_id;
+	return flow;
+}
+
+/* flow_hold locks a record and its instance, NULL when it has none. */
+Flow *
+flow_hold(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name,
+		  bool prefers_active)
+{
+	int64		id = flow_find(org, entity, record_id, process_name, prefers_active);
+	Flow	   *flow;
+
+	if (id == 0)
+	{
+		lifecycle_lock(org, flow_entity(entity), record_id);
+		id = flow_find(org, entity, record_id, process_name, prefers_active);
+		if (id == 0)
+			return NULL;
+	}
+	flow = flow_lock(org, id, entity, record_id);
+	if (flow && flow_find(org, entity, record_id, process_name, prefers_active) != id)
+		return flow_hold(org, entity, record_id, process_name, prefers_active);	/* changed while we waited */
+	return flow;
+}
+
+/* flow_lock locks an instance after its records, and reads it then. */
+Flow *
+flow_lock(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+	Flow	   *flow = flow_load(org, id);
+
+	if (flow == NULL)
+		return NULL;
+	if (record_id != 0)
+		lock_records(flow, entity, record_id);
+	if (core_run(org, &lock_instance, args) == 0)
+		return NULL;
+	return flow_load(org, id);
+}
+
+/* lock_records locks the record a call names, the deal, and the active stage's record. */
+static void
+lock_records(const Flow *flow, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+
+	for (FlowEntity i = 0; i < FLOW_ENTITIES; i++)
+	{
+		int64		id = i == entity ? record_id : flow->records[i];
+		CrmValue	args[] = {CRM_INT8(id)};
+
+		if (i == entity || (i == flow->stage.entity && id != 0))
+			lifecycle_lock(flow->org, flow_entity(i), id);
+		else if (i == FLOW_OPPORTUNITY && id != 0)	/* its phase will follow, if the caller sees it */
+			core_run(flow->org, core_intern("SELECT 1 FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
+											types), args);
+	}
+}
+
+/* flow_record_state returns the state of a record, NULL where it is not there or hidden. */
+char *
+flow_record_state(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(record_id)};
+	const CrmEntity *known = flow_entity(entity);
+
+	if (core_run(org, core_intern(psprintf("SELECT state FROM @%s WHERE %s = $1", known->name, known->key),
+								  types), args) == 0)
+		return NULL;
+	return core_result_name(0, 1);
+}
+
+/* flow_path_stage returns the stage at a place of the path, NULL behind its ends. */
+FlowStage *
+flow_path_stage(const Flow *flow, int position)
+{
+	CrmValue	args[] = {CRM_INT8(flow->id), CRM_INT4(position)};
+	FlowStage  *stage;
+
+	if (core_run(flow->org, &select_path_stage, args) == 0)
+		return NULL;
+	stage = palloc(sizeof(FlowStage));
+	read_stage(stage, 0, 1);
+	return stage;
+}
+
+static void
+read_stage(FlowStage *stage, uint64 row, int column)
+{
+	stage->id = core_result_int8(row, column);
+	stage->name = core_result_name(row, column + 1);
+	stage->entity = flow_entity_named(core_result_name(row, column + 2));
+	stage->category = core_result_name(row, column + 3);
+}
+
+/* flow_enter makes a stage the active one at a place of the path, which is cut back to it. */
+void
+flow_enter(Flow *flow, const FlowStage *stage, int position, const char *direction)
+{
+	FlowStage	left = flow->stage;
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1,
+		.made_by = direction
+	};
+
+	flow_leave(flow, position);
+	flow->stage = *stage;
+	flow->path_length = position;
+	flow_write_path(flow, direction);
+	flow_write(flow, &ticket, flow->state, NULL);
+	if (strcmp(flow->state, "active") != 0)
+		return;
+	flow_move_deal(flow);
+	flow_raise_event(flow, "stage_left", &left);
+	flow_raise_event(flow, "stage_entered", &flow->stage);
+}
+
+/* flow_leave ends the stay in the active stage, and takes what stands at a place or behind it off the path. */
+void
+flow_leave(const Flow *flow, int position)
+{
+	CrmValue	args[] = {CRM_INT8(flow->id), CRM_INT4(position)};
+
+	core_run_as_owner(flow->org, &leave_stages, "process_stage_history", args);
+}
+
+/* flow_write_path begins a stay in the active stage at the end of the path. */
+void
+flow_write_path(const Flow *flow, const char *direction)
+{
+	CrmValue	args[] = {
+		CRM_INT8(flow->id), CRM_INT8(flow->stage.id), CRM_INT4(flow->path_length),
+		core_text_value(direction), CRM_ID(security_acting_user(flow->org))
+	};
+
+	core_run_as_owner(flow->org, &insert_stay, "process_stage_history", args);
+}
+
+/* flow_write stores an instance as it is now, in a state; reason NULL = as before. */
+void
+flow_write(Flow *flow, CrmTicket *ticket, const char *state, const char *reason)
+{
+	CrmValue	args[5 + FLOW_ENTITIES] = {
+		CRM_INT8(flow->id), core_text_value(state), core_text_value(reason),
+		CRM_INT8(flow->stage.id), CRM_INT4(flow->path_length)
+	};
+
+	for (int i = 0; i < FLOW_ENTITIES; i++)
+		args[5 + i] = CRM_ID(flow->records[i]);
+	if (lifecycle_run(flow->org, ticket, &update_instance, args) == 0)
+		core_refuse_unknown("process_instance", flow->id);
+	flow->state = pstrdup(state);
+}
+
+/* flow_move_deal gives the open deal of an instance the phase and chance of the active stage. */
+void
+flow_move_deal(const Flow *flow)
+{
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "opportunity", .ids = &flow->records[FLOW_OPPORTUNITY], .n = 1,
+		.made_by = "process"
+	};
+	CrmValue	args[] = {CRM_INT8(flow->records[FLOW_OPPORTUNITY]), CRM_INT8(flow->stage.id)};
+
+	if (flow->records[FLOW_OPPORTUNITY] != 0)
+		lifecycle_run(flow->org, &ticket, &update_deal, args);
+}

@@ -1,0 +1,94 @@
+/*
+ * move.c
+ *	  The calls that move a record's process from stage to stage.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "process/flow.h"
+#include "process/life.h"
+
+static Flow *held_argument(FunctionCallInfo fcinfo, const char *process_name);
+
+PG_FUNCTION_INFO_V1(process_next);
+PG_FUNCTION_INFO_V1(process_previous);
+PG_FUNCTION_INFO_V1(process_set_stage);
+
+/* process_next moves to the next stage; a record in no process starts one first. */
+Datum
+process_next(PG_FUNCTION_ARGS)
+{
+	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	int64		id = core_id_argument(fcinfo, 1, "record_id");
+	char	   *process_name = core_optional_text(fcinfo, 2);
+	CrmOrganization *org = core_begin();
+	Flow	   *flow = flow_hold(org, entity, id, process_name, true);
+	FlowStage  *next;
+
+	if (flow == NULL)
+		flow = flow_start(org, entity, id, process_name);
+	flow_require(flow, "next_stage");
+	next = flow_next(flow);
+	flow_advance(flow, next, flow_related(flow, next->entity));
+	return core_end_text(flow->stage.name);
+}
+
+/* process_previous moves back to the stage before, whatever the steps say. */
+Datum
+process_previous(PG_FUNCTION_ARGS)
+{
+	Flow	   *flow = held_argument(fcinfo, core_optional_text(fcinfo, 2));
+
+	flow_require(flow, "previous_stage");
+	flow_enter(flow, flow_path_stage(flow, flow->path_length - 1), flow->path_length - 1, "back");
+	return core_end_text(flow->stage.name);
+}
+
+/* process_set_stage makes a stage of the path the active one again. */
+Datum
+process_set_stage(PG_FUNCTION_ARGS)
+{
+	char	   *name = core_text_argument(fcinfo, 2, "stage_name");
+	Flow	   *flow = held_argument(fcinfo, core_optional_text(fcinfo, 3));
+	char	   *path = NULL;
+
+	flow_require(flow, "set_stage");
+	for (int i = flow->path_length; i >= 1; i--)
+	{
+		FlowStage  *stage = flow_path_stage(flow, i);
+
+		if (stage && strcmp(stage->name, name) == 0)
+		{
+			if (i < flow->path_length)
+				flow_enter(flow, stage, i, "set");
+			return core_end_text(name);
+		}
+		if (stage)
+			path = path ? psprintf("%s, %s", stage->name, path) : stage->name;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+			 errmsg("stage \"%s\" is not on the path of process \"%s\"", name, flow->process),
+			 errdetail("The path is: %s.", path ? path : "empty"),
+			 errhint("Name a stage of the path; next_stage() leads on, one stage at a time."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "process_instance")));
+}
+
+/* flow_advance enters the next stage, with the record that it is about. */
+void
+flow_advance(Flow *flow, const FlowStage *next, int64 record_id)
+{
+	flow->records[next->entity] = record_id;
+	flow_enter(flow, next, flow->path_length + 1, "forward");
+}
+
+/* held_argument opens a call and locks the instance that its first arguments name. */
+static Flow *
+held_argument(FunctionCallInfo fcinfo, const char *process_name)
+{
+	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	int64		id = core_id_argument(fcinfo, 1, "record_id");
+
+	return flow_held(core_begin(), entity, id, process_name, true);
+}
