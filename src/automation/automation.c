@@ -21,7 +21,15 @@ static CrmCheck checks[] = {
 			"FROM @automation_run WHERE outcome = 'done' GROUP BY automation_rule_id, event_key HAVING count(*) > 1"}},
 	{"rule_waits_and_ran", "automation_queue", {
 			.sql = "SELECT q.automation_queue_id, 'waits, but ran for event ' || q.event_key FROM @automation_queue q "
-			"JOIN @automation_run r USING (automation_rule_id, event_key) WHERE r.outcome = 'done'"}}
+			"JOIN @automation_run r USING (automation_rule_id, event_key) WHERE r.outcome = 'done'"}},
+	{"outbox_number_missing", "outbox_aggregate", {
+			.sql = "SELECT min(a.outbox_aggregate_id), a.aggregate_entity || ' ' || a.aggregate_id || ' had ' || a.last_number || ' events, numbers say ' "
+			"|| max(e.sequence_number) || ', of which there are ' || count(*) FROM @outbox_aggregate a "
+			"JOIN @outbox_event e USING (aggregate_entity, aggregate_id) GROUP BY a.aggregate_entity, a.aggregate_id, a.last_number "
+			"HAVING max(e.sequence_number) <> a.last_number OR count(*) <> max(e.sequence_number) - min(e.sequence_number) + 1"}},
+	{"outbox_event_uncounted", "outbox_event", {
+			.sql = "SELECT e.outbox_event_id, 'no row of outbox_aggregate counts it' FROM @outbox_event e WHERE NOT EXISTS "
+			"(SELECT FROM @outbox_aggregate a WHERE a.aggregate_entity = e.aggregate_entity AND a.aggregate_id = e.aggregate_id)"}}
 };
 
 /* automation_init registers the entities of this room and what must hold. */

@@ -37,3 +37,16 @@ COMMENT ON FUNCTION working_minutes_between(timestamptz, timestamptz, text) IS '
 CREATE FUNCTION note_first_response() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'response_note';
 COMMENT ON FUNCTION note_first_response() IS 'Trigger, AFTER each row of an activity about a lead that is completed: when it is a response and the lead waits for its first, stores first_response_at.';
+
+CREATE FUNCTION read_outbox(consumer text, "limit" integer DEFAULT 100, OUT outbox_event_id bigint, OUT aggregate_entity text, OUT aggregate_id bigint,
+                            OUT sequence_number bigint, OUT event_name text, OUT payload jsonb, OUT occurred_at timestamptz) RETURNS SETOF record
+  LANGUAGE c AS 'MODULE_PATHNAME', 'outbox_read';
+COMMENT ON FUNCTION read_outbox(text, integer) IS 'Returns at most "limit" events of the outbox that a reader has not acknowledged, in the one order that all readers see: no event is passed over, also when its transaction committed late, and those of one record come by sequence_number, which has no gaps. consumer: the reader''s name; a new one begins with the first event that is there. Without acknowledge_outbox() the same events come again. Notifications on channel sales_crm_outbox (payload: the organization) wake readers up; do not rely on them. Call it in a short transaction: readers wait for one another. Errors: 22004, 22023 negative limit.';
+
+CREATE FUNCTION acknowledge_outbox(consumer text, outbox_event_id bigint, goes_back boolean DEFAULT false, OUT delivery_number bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'outbox_acknowledge';
+COMMENT ON FUNCTION acknowledge_outbox(text, bigint, boolean) IS 'Notes that a reader is done with an event that read_outbox() returned and with all before it, and returns its place, delivery_number. goes_back => true also moves it to an earlier event, with outbox_event_id 0 to the beginning, so that later ones are read again; otherwise an earlier event changes nothing. Errors: 22004, P0002 unknown consumer or event, 55000 the event was never read.';
+
+CREATE FUNCTION purge_outbox(older_than interval DEFAULT '7 days', OUT purged bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'outbox_purge';
+COMMENT ON FUNCTION purge_outbox(interval) IS 'Deletes the events of the outbox that every reader has acknowledged and that happened longer ago than older_than, and returns how many. Without a reader nothing is deleted. Errors: 22004.';

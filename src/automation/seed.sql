@@ -6,7 +6,10 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'function', 'run_rule'),
     ('admin', 'function', 'explain_rule'),
     ('admin', 'function', 'dry_run'),
-    ('admin', 'function', 'run_due_automation');
+    ('admin', 'function', 'run_due_automation'),
+    ('admin', 'function', 'read_outbox'),
+    ('admin', 'function', 'acknowledge_outbox'),
+    ('admin', 'function', 'purge_outbox');
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'territory_area'),
@@ -52,3 +55,26 @@ SELECT automation_rule_id, action.sort_order, action.action, action.parameters::
     ('Lead response overdue', 1, 'put_outbox', '{"event": "''lead.response_overdue''", "payload": "jsonb_build_object(''lead_id'', new.lead_id, ''owner_id'', new.owner_id, ''first_response_due_at'', new.first_response_due_at)"}'),
     ('Lead response overdue', 2, 'create_activity', '{"activity_type": "task", "subject": "''Response overdue: '' || coalesce(new.company_name, new.full_name)", "priority": "''high''", "due_in": "4 hours", "owner": "coalesce((SELECT manager.owner_id FROM crm_user AS seller JOIN crm_user AS manager ON manager.crm_user_id = seller.manager_crm_user_id WHERE seller.owner_id = new.owner_id), new.owner_id)"}')
   ) AS action (rule_name, sort_order, action, parameters) ON action.rule_name = automation_rule.name;
+
+-- The standard integration events: rules that are switched off and cost nothing until their is_active is set.
+INSERT INTO automation_rule (name, entity, event, condition, is_active, description)
+SELECT 'outbox ' || e.name, e.entity, e.event, e.condition, false, 'Puts ' || e.name || ' in the outbox.'
+  FROM (VALUES
+    ('lead.qualified', 'lead', 'state_changed', 'new.state = ''qualified'' AND old.state <> ''qualified'''),
+    ('lead.disqualified', 'lead', 'state_changed', 'new.state = ''disqualified'' AND old.state <> ''disqualified'''),
+    ('opportunity.won', 'opportunity', 'state_changed', 'new.state = ''won'' AND old.state <> ''won'''),
+    ('opportunity.lost', 'opportunity', 'state_changed', 'new.state = ''lost'' AND old.state <> ''lost'''),
+    ('quote.activated', 'quote', 'state_changed', 'new.state = ''active'' AND old.state <> ''active'''),
+    ('quote.accepted', 'quote', 'state_changed', 'new.state = ''won'' AND old.state <> ''won'''),
+    ('order.submitted', 'sales_order', 'state_changed', 'new.state = ''submitted'' AND old.state <> ''submitted'''),
+    ('order.fulfilled', 'sales_order', 'state_changed', 'new.state = ''fulfilled'' AND old.state <> ''fulfilled'''),
+    ('order.canceled', 'sales_order', 'state_changed', 'new.state = ''canceled'' AND old.state <> ''canceled'''),
+    ('invoice.created', 'invoice', 'created', NULL),
+    ('invoice.paid', 'invoice', 'state_changed', 'new.status_reason = ''complete'' AND old.status_reason <> ''complete'''),
+    ('invoice.canceled', 'invoice', 'state_changed', 'new.state = ''canceled'' AND old.state <> ''canceled''')
+  ) AS e (name, entity, event, condition);
+INSERT INTO automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'put_outbox', jsonb_build_object('event', quote_literal(substr(name, 8)), 'payload',
+       CASE event WHEN 'created' THEN 'jsonb_build_object(''record'', to_jsonb(new), ''new_state'', new.state)'
+       ELSE 'jsonb_build_object(''record'', to_jsonb(new), ''old_state'', old.state, ''new_state'', new.state)' END)
+  FROM automation_rule WHERE name LIKE 'outbox %';

@@ -53,6 +53,21 @@ core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise)
 	return PG_ARGISNULL(n) ? otherwise : PG_GETARG_BOOL(n);
 }
 
+/* core_limit_argument returns how many rows are wanted at most; NULL means 100. */
+int32
+core_limit_argument(FunctionCallInfo fcinfo, int n)
+{
+	int32		limit = PG_ARGISNULL(n) ? 100 : PG_GETARG_INT32(n);
+
+	if (limit < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"limit\" must not be negative"),
+				 errdetail("It is %d.", limit),
+				 errhint("Give how many are wanted at most, such as \"limit\" => 100.")));
+	return limit;
+}
+
 /* core_value_argument passes an argument on to SQL as it came. */
 CrmValue
 core_value_argument(FunctionCallInfo fcinfo, int n)

@@ -194,6 +194,7 @@ extern int64 core_optional_id(FunctionCallInfo fcinfo, int n, const char *entity
 extern char *core_text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *core_optional_text(FunctionCallInfo fcinfo, int n);
 extern bool core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise);
+extern int32 core_limit_argument(FunctionCallInfo fcinfo, int n);
 extern CrmValue core_value_argument(FunctionCallInfo fcinfo, int n);
 extern int64 *core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name,
 								int *count);
