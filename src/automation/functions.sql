@@ -20,7 +20,11 @@ COMMENT ON FUNCTION dry_run(text, text, bigint) IS 'Does what an automation rule
 
 CREATE FUNCTION run_due_automation("limit" integer DEFAULT 100, OUT ran integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_due';
-COMMENT ON FUNCTION run_due_automation(integer) IS 'Runs automation rules that wait in automation_queue and are due, at most "limit" of them, and returns how many it took. Each runs in a subtransaction: one that fails is tried again later, at last it is dead. Several sessions may call it at once; none takes what another has. Call it from a scheduler.';
+COMMENT ON FUNCTION run_due_automation(integer) IS 'Runs automation rules whose time has come, at most "limit" of them, and returns how many it took: what waits in automation_queue, in the order in which it is due, and date rules (event date_reached) for the records whose date, plus the rule''s offset, has come since the rule became active and at most automation_catch_up_days ago. Each is done once: its effects and its leaving the queue are one commit. One that fails is tried again after automation_retry_seconds, then after twice as long each time; after automation_max_attempts tries it is dead (retry_dead_automation). Several sessions may call it at once; none takes what another has. Call it until it returns 0, each time in a transaction of its own: from a scheduler such as pg_cron, from a loop, or let the background worker do it (sales_crm.worker_databases). Errors: 22023 negative limit.';
+
+CREATE FUNCTION retry_dead_automation(automation_queue_id bigint, OUT state text)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_retry_dead';
+COMMENT ON FUNCTION retry_dead_automation(bigint) IS 'Puts an entry of automation_queue that was given up (state dead) back in line, due at once and with all its tries, and returns its state, pending. Errors: 22004, P0002 unknown entry, SC001 it is not dead.';
 
 CREATE FUNCTION assign_lead(lead_id bigint, policy text DEFAULT NULL, OUT owner_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'assign_lead_by_hand';

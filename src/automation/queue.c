@@ -2,44 +2,91 @@
  * queue.c
  *	  Rules with timing queued: put in the queue in the transaction of the
  *	  change, run after it, once for each rule and event.
+ *
+ * Entries are claimed in the order in which they are due, and locked until the
+ * commit, so that workers share the queue. Those of one rule are done together
+ * in one subtransaction, but entries of one record keep their order, and none
+ * is with another of its record in one set. Should the set fail, each of it is
+ * done by itself. An entry goes in the transaction that did its actions: a
+ * crash undoes both or none.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "optimizer/cost.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "automation/rule.h"
 
-/* tries before an entry is dead, and what the wait between them begins with */
-#define MAX_ATTEMPTS 5
-#define FIRST_WAIT_SECONDS 10
+/* entries that are claimed at once */
+#define ROUND 1000
+
+/* the wait after a failure doubles each time, up to a day */
+#define LONGEST_WAIT_SECONDS (24 * 60 * 60)
 
 /* A claimed entry. */
 typedef struct Entry
 {
 	int64		id;
-	CrmRule    *rule;			/* NULL when it was switched off since */
+	CrmRule    *rule;			/* NULL when it is gone */
 	char	   *entity;
 	int64		record_id;
+	int64		version;		/* the last part of event_key */
+	char	   *event;
 	char	   *event_key;
 	int			attempts;
 	int			depth;
+	Datum		rows[2];		/* new and old as jsonb */
+	bool		no_row[2];
 	HeapTuple	new_tuple;
 	HeapTuple	old_tuple;
+	bool		is_done;
 } Entry;
 
+/* Entries of one rule that are done together; none is of another one's record. */
+typedef struct Batch
+{
+	CrmOrganization *org;
+	Entry	  **entries;
+	int			n;
+} Batch;
+
+typedef struct RecordKey
+{
+	int64		id;
+	char		entity[NAMEDATALEN];
+} RecordKey;
+
 static Datum row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new);
-static bool claim(CrmOrganization *org, Entry *entry);
-static void read_rows(CrmOrganization *org, Entry *entry, Datum new_row, bool no_new, Datum old_row, bool no_old);
-static void run_entry(CrmOrganization *org, Entry *entry);
-static void try_entry(void *argument);
-static void fire_entry(CrmFiring *firing, void *argument);
+static bool has_flat_columns(TupleDesc desc);
+static int	run_round(CrmOrganization *org, int limit);
+static Entry *claim(CrmOrganization *org, int limit, int *n);
+static int	select_in_order(CrmOrganization *org, int limit);
+static void read_entry(CrmOrganization *org, uint64 i, Entry *entry);
+static int	next_batch(Entry *entries, int n, Entry **batch);
+static bool go_together(const Entry *a, const Entry *b);
+static void run_batch(Batch *batch);
+static bool still_fits(const Entry *entry);
+static char *attempt_batch(Batch *batch);
+static void try_batch(void *argument);
+static void load_kept(Batch *batch);
+static Datum kept_rows(const Batch *batch, int which);
+static void load_dated(Batch *batch);
+static int	compare_records(const void *a, const void *b);
+static HeapTuple tuple_of_result(uint64 row, int column, Oid type);
+static void fire_batch(CrmFiring *firing, void *argument);
+static void log_skipped(Batch *batch);
+static void delete_batch(const Batch *batch);
+static Datum batch_ids(const Batch *batch, bool of_records);
 static void keep_entry(CrmOrganization *org, Entry *entry, const char *problem);
 
 static CrmStatement insert_entries = {
@@ -48,22 +95,42 @@ static CrmStatement insert_entries = {
 	"FROM unnest($4, $5, $6, $7) r(id, version, n, o) ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID}
 };
+/* entries of a rule that is switched off wait until it is switched on */
 static CrmStatement select_due = {
-	.sql = "SELECT automation_queue_id, automation_rule_id, entity, record_id, event_key, attempts, depth, new_row, old_row "
-	"FROM @automation_queue WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, automation_queue_id "
-	"LIMIT 1 FOR UPDATE SKIP LOCKED",
-	.argtypes = {TIMESTAMPTZOID}
+	.sql = "SELECT q.automation_queue_id, q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, q.attempts, q.depth, "
+	"q.new_row, q.old_row FROM @automation_queue q WHERE q.state = 'pending' AND q.due_at <= $1 "
+	"AND (SELECT r.is_active FROM @automation_rule r WHERE r.automation_rule_id = q.automation_rule_id) "
+	"ORDER BY q.due_at, q.automation_queue_id LIMIT $2 FOR UPDATE OF q SKIP LOCKED",
+	.argtypes = {TIMESTAMPTZOID, INT4OID}
 };
-static CrmStatement delete_entry = {
-	.sql = "DELETE FROM @automation_queue WHERE automation_queue_id = $1",
-	.argtypes = {INT8OID}
+static CrmStatement insert_skipped = {
+	.sql = "INSERT INTO @automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, depth, "
+	"outcome, detail, attempt) SELECT q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, $2, $2, q.depth, 'skipped', "
+	"'its condition does not hold, or the record or its date is gone', q.attempts + 1 FROM @automation_queue q "
+	"WHERE q.automation_queue_id = ANY ($1) AND NOT EXISTS (SELECT FROM @automation_run r "
+	"WHERE r.automation_rule_id = q.automation_rule_id AND r.event = 'date_reached' AND r.event_key = q.event_key "
+	"AND r.outcome IN ('done', 'skipped'))",
+	.argtypes = {INT8ARRAYOID, TIMESTAMPTZOID}
+};
+static CrmStatement delete_entries = {
+	.sql = "DELETE FROM @automation_queue WHERE automation_queue_id = ANY ($1)",
+	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement delay_entry = {
 	.sql = "UPDATE @automation_queue SET attempts = $2, last_error = $3, state = $4, due_at = $5 WHERE automation_queue_id = $1",
 	.argtypes = {INT8OID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID}
 };
+static CrmStatement select_state = {
+	.sql = "SELECT state FROM @automation_queue WHERE automation_queue_id = $1 FOR UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement revive_entry = {
+	.sql = "UPDATE @automation_queue SET state = 'pending', attempts = 0, due_at = $2 WHERE automation_queue_id = $1",
+	.argtypes = {INT8OID, TIMESTAMPTZOID}
+};
 
 PG_FUNCTION_INFO_V1(automation_run_due);
+PG_FUNCTION_INFO_V1(automation_retry_dead);
 
 /* automation_enqueue puts the rows of a queued rule in the queue; inside SPI. */
 void
@@ -89,12 +156,17 @@ automation_enqueue(CrmFiring *firing, CrmRule *rule, const CrmMatches *matches)
 	}
 }
 
-/* row_texts writes new or old rows as JSON, NULL where the event has none. */
+/*
+ * row_texts writes new or old rows as JSON, NULL where the event has none.
+ * Empty columns are left out, which makes half of the work later, unless a
+ * column may hold JSON with a null of its own.
+ */
 static Datum
 row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new)
 {
 	Datum	   *texts = palloc0(sizeof(Datum) * matches->n);
 	bool	   *nulls = palloc(sizeof(bool) * matches->n);
+	bool		is_flat = has_flat_columns(firing->desc);
 	int			lower = 1;
 	int			n = matches->n;
 
@@ -106,106 +178,356 @@ row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new)
 		nulls[i] = tuple == NULL;
 		if (tuple)
 			texts[i] = DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(tuple, firing->desc));
+		if (tuple && is_flat)
+			texts[i] = DirectFunctionCall1(json_strip_nulls, texts[i]);
 	}
 	return PointerGetDatum(construct_md_array(texts, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* automation_run_due runs what is due in the queue, at most limit entries, each by itself. */
-Datum
-automation_run_due(PG_FUNCTION_ARGS)
-{
-	int32		limit = PG_ARGISNULL(0) ? 100 : PG_GETARG_INT32(0);
-	CrmOrganization *org = core_begin();
-	int32		ran = 0;
-	Entry		entry;
-
-	while (ran < limit && claim(org, &entry))
-	{
-		run_entry(org, &entry);
-		ran++;
-	}
-	SPI_finish();
-	return Int32GetDatum(ran);
-}
-
-/* claim locks the next entry that is due and that nobody else works on. */
+/* has_flat_columns tells that no column is an array, a row, JSON, or of a type that is not built in. */
 static bool
-claim(CrmOrganization *org, Entry *entry)
+has_flat_columns(TupleDesc desc)
 {
-	CrmValue	args[] = {CRM_DATUM(TimestampTzGetDatum(core_now()))};
-	bool		no_new;
-	bool		no_old;
-	Datum		new_row;
-	Datum		old_row;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Oid			type = TupleDescAttr(desc, i)->atttypid;
 
-	CHECK_FOR_INTERRUPTS();
-	if (core_run_as_owner(org, &select_due, "automation_queue", args) == 0)
-		return false;
-	entry->id = core_result_int8(0, 1);
-	entry->entity = core_result_name(0, 3);
-	entry->record_id = core_result_int8(0, 4);
-	entry->event_key = core_result_name(0, 5);
-	entry->attempts = core_result_int4(0, 6);
-	entry->depth = core_result_int4(0, 7);
-	new_row = core_result(0, 8, JSONBOID, &no_new);
-	old_row = core_result(0, 9, JSONBOID, &no_old);
-	entry->rule = automation_rule_of_id(org, core_result_int8(0, 2));
-	read_rows(org, entry, new_row, no_new, old_row, no_old);
+		if (type >= FirstGenbkiObjectId || type == JSONOID || type == JSONBOID || OidIsValid(get_element_type(type)))
+			return false;
+	}
 	return true;
 }
 
-/* read_rows makes rows of what was kept of them. */
-static void
-read_rows(CrmOrganization *org, Entry *entry, Datum new_row, bool no_new, Datum old_row, bool no_old)
+/* automation_run_due runs what is due for the organization of the session. */
+Datum
+automation_run_due(PG_FUNCTION_ARGS)
 {
-	static const Oid types[CRM_MAX_ARGS] = {JSONBOID, JSONBOID};
-	CrmValue	args[] = {{new_row, no_new}, {old_row, no_old}};
-	Oid			type = get_rel_type_id(core_table(org, entry->entity));
-	bool		isnull;
-	Datum		row;
+	int32		limit = core_limit_argument(fcinfo, 0);
 
-	core_run(org, core_intern(psprintf("SELECT jsonb_populate_record(NULL::@%s, $1), jsonb_populate_record(NULL::@%s, $2)",
-									   entry->entity, entry->entity), types), args);
-	row = core_result(0, 1, type, &isnull);
-	entry->new_tuple = isnull || no_new ? NULL : automation_tuple(row);
-	row = core_result(0, 2, type, &isnull);
-	entry->old_tuple = isnull || no_old ? NULL : automation_tuple(row);
+	return Int32GetDatum(automation_work(core_organization(), limit));
 }
 
-/* run_entry runs one entry and takes it out of the queue, or keeps it for another try. */
-static void
-run_entry(CrmOrganization *org, Entry *entry)
+/*
+ * automation_work runs at most limit entries that are due, date rules that
+ * have come due among them, and returns how many it took.
+ */
+int
+automation_work(CrmOrganization *org, int limit)
 {
-	CrmValue	args[] = {CRM_INT8(entry->id)};
-	int			depth = automation_set_base_depth(entry->depth - 1);
-	char	   *problem = entry->rule ? automation_attempt(try_entry, entry, true) : NULL;
+	int			ran = 0;
+	int			n;
 
-	automation_set_base_depth(depth);
-	if (problem)
-		keep_entry(org, entry, problem);
+	SPI_connect();
+	automation_find_dates(org, limit);
+	SPI_finish();
+	do
+	{
+		n = limit > ran ? run_round(org, Min(limit - ran, ROUND)) : 0;
+		ran += n;
+	} while (n > 0);
+	return ran;
+}
+
+/* run_round claims entries and runs them, those of a rule together; its memory goes with its end. */
+static int
+run_round(CrmOrganization *org, int limit)
+{
+	int			n;
+	Entry	   *entries;
+	Batch		batch = {.org = org};
+
+	SPI_connect();
+	entries = claim(org, limit, &n);
+	batch.entries = palloc(sizeof(Entry *) * Max(n, 1));
+	while ((batch.n = next_batch(entries, n, batch.entries)) > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		run_batch(&batch);
+	}
+	SPI_finish();
+	return n;
+}
+
+/* claim locks the next entries that are due and that nobody else works on. */
+static Entry *
+claim(CrmOrganization *org, int limit, int *n)
+{
+	Entry	   *entries;
+
+	*n = select_in_order(org, limit);
+	entries = palloc0(sizeof(Entry) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		read_entry(org, i, &entries[i]);
+	return entries;
+}
+
+/* select_in_order has the index give the order: a sort would read the whole queue for each claim. */
+static int
+select_in_order(CrmOrganization *org, int limit)
+{
+	CrmValue	args[] = {CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(limit)};
+	bool		before = enable_sort;
+	int			n;
+
+	PG_TRY();
+	{
+		enable_sort = false;
+		n = core_run_as_owner(org, &select_due, "automation_queue", args);
+	}
+	PG_FINALLY();
+	{
+		enable_sort = before;
+	}
+	PG_END_TRY();
+	return n;
+}
+
+/* read_entry takes an entry out of the last result, which lives as long as the round. */
+static void
+read_entry(CrmOrganization *org, uint64 i, Entry *entry)
+{
+	const char *last;
+
+	entry->id = core_result_int8(i, 1);
+	entry->rule = automation_rule_of_id(org, core_result_int8(i, 2));
+	entry->entity = core_result_name(i, 3);
+	entry->record_id = core_result_int8(i, 4);
+	entry->event = core_result_name(i, 5);
+	entry->event_key = core_result_name(i, 6);
+	entry->attempts = core_result_int4(i, 7);
+	entry->depth = core_result_int4(i, 8);
+	entry->rows[0] = core_result(i, 9, JSONBOID, &entry->no_row[0]);
+	entry->rows[1] = core_result(i, 10, JSONBOID, &entry->no_row[1]);
+	last = strrchr(entry->event_key, ':');
+	entry->version = last ? strtoll(last + 1, NULL, 10) : 0;
+}
+
+/*
+ * next_batch chooses what is done next: the first entry that is left, and all
+ * others of its rule that come first for their record. Returns how many.
+ */
+static int
+next_batch(Entry *entries, int n, Entry **batch)
+{
+	HASHCTL		ctl = {.keysize = sizeof(RecordKey), .entrysize = sizeof(RecordKey), .hcxt = CurrentMemoryContext};
+	HTAB	   *records = hash_create("sales_crm records", 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	int			chosen = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		RecordKey	key = {.id = entries[i].record_id};
+		bool		has_earlier;
+
+		if (entries[i].is_done)
+			continue;
+		strlcpy(key.entity, entries[i].entity, NAMEDATALEN);
+		hash_search(records, &key, HASH_ENTER, &has_earlier);
+		if (!has_earlier && (chosen == 0 || go_together(batch[0], &entries[i])))
+			batch[chosen++] = &entries[i];
+	}
+	hash_destroy(records);
+	for (int i = 0; i < chosen; i++)
+		batch[i]->is_done = true;
+	return chosen;
+}
+
+static bool
+go_together(const Entry *a, const Entry *b)
+{
+	return a->rule == b->rule && a->attempts == b->attempts && a->depth == b->depth &&
+		strcmp(a->event, b->event) == 0 && strcmp(a->entity, b->entity) == 0;
+}
+
+/* run_batch runs entries and takes them out of the queue; those that fail, one by one, are kept for another try. */
+static void
+run_batch(Batch *batch)
+{
+	char	   *problem;
+
+	if (!still_fits(batch->entries[0]))
+	{
+		log_skipped(batch);
+		delete_batch(batch);
+		return;
+	}
+	problem = attempt_batch(batch);
+	if (problem == NULL)
+		delete_batch(batch);
+	else if (batch->n == 1)
+		keep_entry(batch->org, batch->entries[0], problem);
 	else
-		core_run_as_owner(org, &delete_entry, "automation_queue", args);
+	{
+		for (int i = 0; i < batch->n; i++)
+		{
+			Batch		single = {.org = batch->org, .entries = &batch->entries[i], .n = 1};
+
+			CHECK_FOR_INTERRUPTS();
+			run_batch(&single);
+		}
+	}
 }
 
-/* try_entry runs the rule of an entry; what is queued in turn stands one deeper. */
-static void
-try_entry(void *argument)
+/* still_fits tells whether the rule is what it was when the event was queued. */
+static bool
+still_fits(const Entry *entry)
 {
-	Entry	   *entry = argument;
-	CrmFiring	firing = {.org = entry->rule->org, .entity = entry->entity, .rules = list_make1(entry->rule),
-		.skips_watch = true, .skips_condition = true, .skips_queue = true, .attempt = entry->attempts,
-		.serial = pg_strtoint64(strrchr(entry->event_key, ':') + 1)
+	return entry->rule && strcmp(entry->rule->event, entry->event) == 0 &&
+		strcmp(entry->rule->entity, entry->entity) == 0;
+}
+
+/* attempt_batch does the actions, or says what went wrong; what they queue in turn stands one deeper. */
+static char *
+attempt_batch(Batch *batch)
+{
+	int			depth = automation_set_base_depth(batch->entries[0]->depth - 1);
+	char	   *volatile problem = NULL;
+
+	PG_TRY();
+	{
+		problem = automation_attempt(try_batch, batch, true);
+	}
+	PG_FINALLY();
+	{
+		automation_set_base_depth(depth);
+	}
+	PG_END_TRY();
+	return problem;
+}
+
+/* try_batch runs the rule of a batch; a date rule asks its condition now, the others did before. */
+static void
+try_batch(void *argument)
+{
+	Batch	   *batch = argument;
+	Entry	   *first = batch->entries[0];
+	bool		is_dated = strcmp(first->event, "date_reached") == 0;
+	CrmFiring	firing = {.org = batch->org, .entity = first->entity, .rules = list_make1(first->rule),
+		.skips_watch = true, .skips_condition = !is_dated, .skips_queue = true, .attempt = first->attempts
 	};
 
-	automation_fire_rules(&firing, fire_entry, entry);
+	if (is_dated)
+		load_dated(batch);
+	else
+		load_kept(batch);
+	automation_fire_rules(&firing, fire_batch, batch);
+	if (firing.n_run < batch->n)
+		log_skipped(batch);
+}
+
+/* load_kept makes rows of what was kept of them. */
+static void
+load_kept(Batch *batch)
+{
+	static const Oid types[CRM_MAX_ARGS] = {JSONBARRAYOID, JSONBARRAYOID};
+	const char *entity = batch->entries[0]->entity;
+	CrmValue	args[] = {CRM_DATUM(kept_rows(batch, 0)), CRM_DATUM(kept_rows(batch, 1))};
+	Oid			type = get_rel_type_id(core_table(batch->org, entity));
+
+	core_run_as_owner(batch->org,
+					  core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
+										   "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
+										   "FROM unnest($1, $2) r(n, o)", entity, entity), types),
+					  "automation_queue", args);
+	for (int i = 0; i < batch->n; i++)
+	{
+		batch->entries[i]->new_tuple = tuple_of_result(i, 1, type);
+		batch->entries[i]->old_tuple = tuple_of_result(i, 2, type);
+	}
+}
+
+/* kept_rows makes an array of the new or the old rows. */
+static Datum
+kept_rows(const Batch *batch, int which)
+{
+	Datum	   *rows = palloc(sizeof(Datum) * batch->n);
+	bool	   *nulls = palloc(sizeof(bool) * batch->n);
+	int			lower = 1;
+	int			n = batch->n;
+
+	for (int i = 0; i < n; i++)
+	{
+		rows[i] = batch->entries[i]->rows[which];
+		nulls[i] = batch->entries[i]->no_row[which];
+	}
+	return PointerGetDatum(construct_md_array(rows, nulls, 1, &n, &lower, JSONBOID, -1, false, TYPALIGN_INT));
+}
+
+/* load_dated reads and locks the records of a date rule as they are now; one whose date has changed is left out. */
+static void
+load_dated(Batch *batch)
+{
+	Oid			type = get_rel_type_id(core_table(batch->org, batch->entries[0]->entity));
+	uint64		n = automation_read_dated(batch->org, batch->entries[0]->rule, batch_ids(batch, true));
+	uint64		row = 0;
+
+	qsort(batch->entries, batch->n, sizeof(Entry *), compare_records);
+	for (int i = 0; i < batch->n; i++)
+	{
+		Entry	   *entry = batch->entries[i];
+
+		while (row < n && core_result_int8(row, 2) < entry->record_id)
+			row++;
+		entry->new_tuple = row < n && core_result_int8(row, 2) == entry->record_id &&
+			core_result_int8(row, 3) == entry->version ? tuple_of_result(row, 1, type) : NULL;
+	}
+}
+
+static int
+compare_records(const void *a, const void *b)
+{
+	return core_compare_ids(&(*(Entry *const *) a)->record_id, &(*(Entry *const *) b)->record_id);
+}
+
+static HeapTuple
+tuple_of_result(uint64 row, int column, Oid type)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, type, &isnull);
+
+	return isnull ? NULL : automation_tuple(value);
+}
+
+/* fire_batch offers the rows under the keys of their events. */
+static void
+fire_batch(CrmFiring *firing, void *argument)
+{
+	Batch	   *batch = argument;
+
+	for (int i = 0; i < batch->n; i++)
+	{
+		Entry	   *entry = batch->entries[i];
+
+		firing->serial = entry->version;
+		if (entry->new_tuple || entry->old_tuple)
+			automation_offer_tuples(firing, entry->old_tuple, entry->new_tuple);
+	}
+}
+
+/* log_skipped notes the entries of a batch that were not done. */
+static void
+log_skipped(Batch *batch)
+{
+	CrmValue	args[] = {CRM_DATUM(batch_ids(batch, false)), CRM_DATUM(TimestampTzGetDatum(core_now()))};
+
+	core_run_as_owner(batch->org, &insert_skipped, "automation_run", args);
 }
 
 static void
-fire_entry(CrmFiring *firing, void *argument)
+delete_batch(const Batch *batch)
 {
-	Entry	   *entry = argument;
+	CrmValue	args[] = {CRM_DATUM(batch_ids(batch, false))};
 
-	automation_offer_tuples(firing, entry->old_tuple, entry->new_tuple);
+	core_run_as_owner(batch->org, &delete_entries, "automation_queue", args);
+}
+
+static Datum
+batch_ids(const Batch *batch, bool of_records)
+{
+	int64	   *ids = palloc(sizeof(int64) * batch->n);
+
+	for (int i = 0; i < batch->n; i++)
+		ids[i] = of_records ? batch->entries[i]->record_id : batch->entries[i]->id;
+	return core_int8_array(ids, batch->n);
 }
 
 /* keep_entry notes a failure: the next try comes later each time, and after the last one the entry is dead. */
@@ -213,8 +535,9 @@ static void
 keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 {
 	int			attempts = entry->attempts + 1;
-	bool		is_dead = attempts >= MAX_ATTEMPTS;
-	TimestampTz due = core_now() + ((int64) FIRST_WAIT_SECONDS << entry->attempts) * USECS_PER_SEC;
+	bool		is_dead = attempts >= automation_setting(org, "automation_max_attempts", 5);
+	int64		wait = (int64) automation_setting(org, "automation_retry_seconds", 60) << Min(entry->attempts, 30);
+	TimestampTz due = core_now() + Min(wait, LONGEST_WAIT_SECONDS) * USECS_PER_SEC;
 	CrmValue	args[] = {
 		CRM_INT8(entry->id), CRM_INT4(attempts), core_text_value(problem),
 		core_text_value(is_dead ? "dead" : "pending"), CRM_DATUM(TimestampTzGetDatum(due))
@@ -223,4 +546,41 @@ keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 	core_run_as_owner(org, &delay_entry, "automation_queue", args);
 	automation_log_queued(org, entry->rule, entry->record_id, entry->event_key, is_dead ? "dead" : "failed",
 						  problem, attempts, entry->depth);
+	if (is_dead)
+		ereport(LOG,
+				(errmsg("automation rule \"%s\" is given up for %s %lld after %d tries", entry->rule->name,
+						entry->entity, (long long) entry->record_id, attempts),
+				 errdetail("%s", problem)));
+}
+
+/* automation_setting returns a whole number of organization_setting, or what stands for a missing one. */
+int
+automation_setting(CrmOrganization *org, const char *name, int otherwise)
+{
+	const char *value = core_setting(org, name);
+	char	   *end;
+	long		number = value ? strtol(value, &end, 10) : -1;
+
+	return value == NULL || end == value || *end != '\0' || number < 0 || number > 1000000 ? otherwise : number;
+}
+
+/* automation_retry_dead puts an entry that was given up back in line. */
+Datum
+automation_retry_dead(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "automation_queue_id");
+	CrmOrganization *org = core_begin();
+	CrmValue	args[] = {CRM_INT8(id), CRM_DATUM(TimestampTzGetDatum(core_now()))};
+
+	if (core_run_as_owner(org, &select_state, "automation_queue", args) == 0)
+		core_refuse_unknown("automation_queue", id);
+	if (strcmp(core_result_name(0, 1), "dead") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+				 errmsg("entry %lld of the queue is not dead", (long long) id),
+				 errdetail("It is pending and will be run when it is due."),
+				 errhint("Only entries of state dead in table automation_queue are tried again by this call."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "automation_queue")));
+	core_run_as_owner(org, &revive_entry, "automation_queue", args);
+	return core_end_text("pending");
 }

@@ -41,6 +41,7 @@ static CrmActionRow *read_action(uint64 i);
 static void file_rule(RuleBook *book, CrmRule *rule);
 static void complete_rule(CrmRow *row, CrmTicket *ticket);
 static void complete_action(CrmRow *row, CrmTicket *ticket);
+static void note_activation(CrmRow *row);
 static CrmRule *rule_of_row(CrmRow *row);
 static void check_columns_fit(CrmRow *row, CrmRule *rule);
 static void refuse_column(CrmRow *row, CrmRule *rule, const char *column, const char *why);
@@ -56,9 +57,10 @@ static const CrmConfig book_config = {
 	.tables = {"automation_rule", "automation_action"},
 	.load = load_book
 };
+static const char *const rule_computed[] = {"activated_at", NULL};
 static const CrmEntity rule_entity = {
 	.name = "automation_rule", .key = "automation_rule_id", .label = "automation rule", .title = "name",
-	.complete = complete_rule
+	.computed = rule_computed, .complete = complete_rule
 };
 static const CrmEntity action_entity = {
 	.name = "automation_action", .key = "automation_action_id", .label = "automation action", .title = "action",
@@ -272,12 +274,26 @@ complete_rule(CrmRow *row, CrmTicket *ticket)
 	automation_check_author(rule);
 	if (!row_bool(row, "is_active"))
 		return;
+	note_activation(row);
 	check_columns_fit(row, rule);
 	check_date(row, rule);
 	SPI_connect();
 	rule->actions = stored_actions(rule);
 	automation_check(rule);
 	SPI_finish();
+}
+
+/* note_activation keeps since when a rule waits for what it waits for: dates before that are no concern of it. */
+static void
+note_activation(CrmRow *row)
+{
+	static const char *const columns[] = {"is_active", "entity", "event", "date_column", "offset_interval"};
+	bool		is_new = ROW_IS_INSERT(row) && row_is_null(row, "activated_at");
+
+	for (int i = 0; ROW_IS_UPDATE(row) && i < lengthof(columns); i++)
+		is_new |= row_changed(row, columns[i]);
+	if (is_new)
+		row_set_as(row, "activated_at", TIMESTAMPTZOID, TimestampTzGetDatum(core_now()));
 }
 
 /* rule_of_row makes a rule of the row that is being saved. */

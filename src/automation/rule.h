@@ -280,5 +280,11 @@ extern void automation_note(const char *entity, int64 record_id, const char *act
 
 /* ---- the queue (queue.c) ---- */
 extern void automation_enqueue(CrmFiring *firing, CrmRule *rule, const CrmMatches *matches);
+extern int	automation_work(CrmOrganization *org, int limit);
+extern int	automation_setting(CrmOrganization *org, const char *name, int otherwise);
+
+/* ---- rules that wait for dates (dates.c) ---- */
+extern void automation_find_dates(CrmOrganization *org, int limit);
+extern uint64 automation_read_dated(CrmOrganization *org, const CrmRule *rule, Datum ids);
 
 #endif							/* CRM_RULE_H */

@@ -7,6 +7,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'explain_rule'),
     ('admin', 'function', 'dry_run'),
     ('admin', 'function', 'run_due_automation'),
+    ('admin', 'function', 'retry_dead_automation'),
     ('admin', 'function', 'read_outbox'),
     ('admin', 'function', 'acknowledge_outbox'),
     ('admin', 'function', 'purge_outbox');
@@ -55,6 +56,11 @@ SELECT automation_rule_id, action.sort_order, action.action, action.parameters::
     ('Lead response overdue', 1, 'put_outbox', '{"event": "''lead.response_overdue''", "payload": "jsonb_build_object(''lead_id'', new.lead_id, ''owner_id'', new.owner_id, ''first_response_due_at'', new.first_response_due_at)"}'),
     ('Lead response overdue', 2, 'create_activity', '{"activity_type": "task", "subject": "''Response overdue: '' || coalesce(new.company_name, new.full_name)", "priority": "''high''", "due_in": "4 hours", "owner": "coalesce((SELECT manager.owner_id FROM crm_user AS seller JOIN crm_user AS manager ON manager.crm_user_id = seller.manager_crm_user_id WHERE seller.owner_id = new.owner_id), new.owner_id)"}')
   ) AS action (rule_name, sort_order, action, parameters) ON action.rule_name = automation_rule.name;
+
+INSERT INTO organization_setting (name, value, description) VALUES
+    ('automation_retry_seconds', '60', 'Seconds until a queued rule that failed is tried again; each further wait is twice as long, up to a day.'),
+    ('automation_max_attempts', '5', 'Tries of a queued rule before it is given up as dead.'),
+    ('automation_catch_up_days', '7', 'How many days back rules of event date_reached look for dates that nobody has worked off.');
 
 -- The standard integration events: rules that are switched off and cost nothing until their is_active is set.
 INSERT INTO automation_rule (name, entity, event, condition, is_active, description)

@@ -107,7 +107,7 @@ SELECT pg_temp.rule('fails', 'lead', 'updated', NULL, ARRAY['{"create_record": {
 UPDATE crm.lead SET subject = 'x' WHERE lead_id = :lead_id;
 SET LOCAL sales_crm.now = '2030-01-01 00:00+00';
 SELECT is(ran, 1, 'one that fails') FROM sales_crm.run_due_automation();
-SELECT is(attempts || state || (due_at - '2030-01-01 00:00+00') || pg_temp.logged(), '1pending00:00:10', 'is tried again later, nothing of it is left') FROM crm.automation_queue;
+SELECT is(attempts || state || (due_at - '2030-01-01 00:00+00') || pg_temp.logged(), '1pending00:01:00', 'is tried again later, nothing of it is left') FROM crm.automation_queue;
 SELECT matches(last_error, '^SC012: .*lukewarm', 'and says why') FROM crm.automation_queue;
 SET LOCAL sales_crm.now = '2030-01-02 00:00+00'; SELECT sales_crm.run_due_automation() \gset
 SET LOCAL sales_crm.now = '2030-01-03 00:00+00'; SELECT sales_crm.run_due_automation() \gset
