@@ -3,7 +3,6 @@ BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
 SELECT plan(54);
-DELETE FROM crm.automation_rule;    -- the standard ones
 
 CREATE ROLE tap_boss;
 CREATE ROLE tap_other;

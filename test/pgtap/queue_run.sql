@@ -3,7 +3,6 @@ BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
 SELECT plan(50);
-DELETE FROM crm.automation_rule;    -- the standard ones
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
