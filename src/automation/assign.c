@@ -53,10 +53,11 @@ static CrmCheck checks[] = {
 			"WHERE (reason = 'nobody_available') <> (to_owner_id IS NULL)"}}
 };
 
+/* without a condition on the state: its index must not tempt a plan that is made while the table is small */
 static CrmStatement lock_leads = {
 	.sql = "SELECT l.lead_id, l.owner_id, l.owner_id IN (SELECT t.owner_id FROM @team t WHERE t.is_default), "
 	"coalesce(l.owner_id = l.created_by, false), l.address_country, l.address_state_or_province, l.address_postal_code, "
-	"l.lead_source, l.rating FROM @lead l WHERE l.lead_id = ANY ($1) AND l.state = 'open' ORDER BY l.lead_id FOR NO KEY UPDATE OF l",
+	"l.lead_source, l.rating, l.state FROM @lead l WHERE l.lead_id = ANY ($1) ORDER BY l.lead_id FOR NO KEY UPDATE OF l",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement lock_policies = {
@@ -141,14 +142,17 @@ static void
 read_leads(CrmOrganization *org, const int64 *ids, int n, Waiting *waiting)
 {
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
-	SPITupleTable *rows;
+	uint64		found = core_run(org, &lock_leads, args);
+	SPITupleTable *rows = SPI_tuptable;
 
-	waiting->n = core_run(org, &lock_leads, args);
-	rows = SPI_tuptable;
-	waiting->leads = palloc0(sizeof(CrmWaitingLead) * Max(waiting->n, 1));
-	for (int i = 0; i < waiting->n; i++)
+	waiting->leads = palloc0(sizeof(CrmWaitingLead) * Max(found, 1));
+	for (uint64 i = 0; i < found; i++)
 	{
-		CrmWaitingLead *lead = &waiting->leads[i];
+		CrmWaitingLead *lead = &waiting->leads[waiting->n];
+
+		if (strcmp(core_result_name(i, 10), "open") != 0)
+			continue;
+		waiting->n++;
 
 		lead->id = core_result_int8(i, 1);
 		lead->owner_id = core_result_int8(i, 2);
