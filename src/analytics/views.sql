@@ -715,3 +715,32 @@ SELECT v.number, 'deleted', v.record_id, NULL, NULL, (v.voided_at AT TIME ZONE h
 FROM number_void AS v
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
 WHERE v.series = 'invoice';
+
+-- Time in the stages of processes, one row for each stay in a stage: where deals wait. Sum or average minutes by process and stage.
+CREATE OR REPLACE VIEW bi_process_stage_duration WITH (security_invoker = true) AS
+SELECT
+    h.process_stage_history_id,    -- Key of the stay.
+    i.process_instance_id,    -- Instance of the process.
+    i.process_id,    -- Process.
+    p.name AS process,    -- Name of the process.
+    h.process_stage_id,    -- Stage.
+    s.name AS stage,    -- Name of the stage.
+    s.category,    -- Category of the stage, such as develop.
+    s.entity,    -- Table that the stage is about.
+    i.lead_id,    -- Lead of the instance.
+    i.opportunity_id,    -- Opportunity of the instance.
+    i.quote_id,    -- Quote of the instance.
+    i.sales_order_id,    -- Order of the instance.
+    i.invoice_id,    -- Invoice of the instance.
+    h.direction,    -- How it came to the stage: start, forward, back, set or reactivate.
+    h.changed_by AS owner_id,    -- Owner (user or team) who moved it there.
+    h.entered_at,    -- When it came to the stage.
+    h.left_at,    -- When it left it; empty while it stays.
+    coalesce(h.minutes, extract(epoch FROM now() - h.entered_at) / 60)::numeric(18,2) AS minutes,    -- Minutes in the stage, until now while it stays.
+    h.left_at IS NULL AS is_active,    -- True: it stands there now.
+    h.path_position IS NOT NULL AS is_on_path,    -- True: the stage is on the path; false: the instance went back behind it.
+    i.state AS process_state    -- active, finished or aborted.
+FROM process_stage_history AS h
+JOIN process_instance AS i ON i.process_instance_id = h.process_instance_id
+JOIN process AS p ON p.process_id = i.process_id
+JOIN process_stage AS s ON s.process_stage_id = h.process_stage_id;

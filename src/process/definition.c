@@ -102,7 +102,7 @@ static CrmStatement select_problems = {
 	"UNION ALL SELECT 'process_branch_column', 'a branch after stage \"' || s.name || '\" looks at ' || b.column_name || ', which is no step of it or of a stage before it', "
 	"'Add such a step, or look at another column.' FROM stage s JOIN @process_branch b USING (process_stage_id) WHERE b.column_name IS NOT NULL "
 	"AND NOT EXISTS (SELECT FROM @process_step t WHERE t.column_name = b.column_name AND (t.process_stage_id = s.process_stage_id "
-	"OR EXISTS (SELECT FROM leads_to l WHERE l.from_id = t.process_stage_id AND l.to_id = s.process_stage_id))) "
+	"OR EXISTS (SELECT FROM leads_to l WHERE l.from_id = t.process_stage_id AND l.to_id = s.process_stage_id AND l.from_id IN (SELECT id FROM walk)))) "
 	"UNION ALL SELECT 'process_branch_target', 'a branch after stage \"' || s.name || '\" leads into another process', 'Let it lead to a stage of this one.' "
 	"FROM stage s JOIN @process_branch b USING (process_stage_id) WHERE b.next_stage_id NOT IN (SELECT process_stage_id FROM stage) "
 	"UNION ALL SELECT 'process_branch_forward', 'a branch after stage \"' || s.name || '\" leads to \"' || t.name || '\", which is not later', "
@@ -112,7 +112,9 @@ static CrmStatement select_problems = {
 	"FROM walk WHERE returns > 1 HAVING count(*) > 0 "
 	"UNION ALL SELECT DISTINCT 'process_relation', 'nothing leads to ' || w.entity || ' in stage \"' || s.name || '\"', "
 	"'Let a stage about a related table come before: lead, opportunity, quote, sales_order, invoice follow from each other.' "
-	"FROM walk w JOIN stage s ON s.process_stage_id = w.id WHERE w.lost AND w.entity <> (SELECT entity FROM stage WHERE place = 1)",
+	"FROM walk w JOIN stage s ON s.process_stage_id = w.id WHERE w.lost AND w.entity <> (SELECT entity FROM stage WHERE place = 1) "
+	"UNION ALL SELECT 'process_stage_reached', 'no path leads to stage \"' || name || '\"', 'Let a branch lead there, or leave the stage out.' "
+	"FROM stage WHERE process_stage_id NOT IN (SELECT id FROM walk)",
 	.argtypes = {INT8OID, OIDOID, INT4OID, INT4OID, INT4OID, INT4OID},
 	.is_report = true
 };

@@ -90,6 +90,9 @@ extern void flow_raise(List *refusals);
 extern void flow_require(const Flow *flow, const char *action);
 extern FlowRefusal *flow_no_instance(FlowEntity entity, int64 record_id, const char *process_name);
 
+/* ---- why_not.c ---- */
+extern bool flow_takes_key(const char *entity, const char *action);
+
 /* ---- move.c ---- */
 extern void flow_advance(Flow *flow, const FlowStage *next, int64 record_id);
 

@@ -232,8 +232,8 @@ put_record_actions(ReturnSetInfo *result, const Flow *flow, CrmOrganization *org
 	{
 		List	   *missing = NIL;
 
-		if (strcmp(calls[i], "qualify_leads") == 0)
-			continue;			/* the same as qualify_lead() for one */
+		if (!flow_takes_key(flow_entity_name(entity), calls[i]))
+			continue;			/* a call of another record, or of many */
 		if (flow && flow->id != 0 && strcmp(calls[i], "qualify_lead") == 0 && flow->stage.entity == FLOW_LEAD &&
 			strcmp(flow->state, "active") == 0)
 			missing = flow_missing(flow);

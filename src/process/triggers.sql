@@ -18,8 +18,9 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON process_stage_h
 -- An order or invoice of a deal takes the deal's process along; the conditions cost other rows nothing.
 CREATE OR REPLACE TRIGGER t70_bring_process AFTER INSERT ON sales_order FOR EACH ROW WHEN (NEW.opportunity_id IS NOT NULL OR NEW.quote_id IS NOT NULL) EXECUTE FUNCTION bring_process('sales_order');
 CREATE OR REPLACE TRIGGER t70_bring_process AFTER INSERT ON invoice FOR EACH ROW WHEN (NEW.invoice_type = 'invoice' AND (NEW.opportunity_id IS NOT NULL OR NEW.sales_order_id IS NOT NULL)) EXECUTE FUNCTION bring_process('invoice');
-CREATE OR REPLACE TRIGGER t25_release_process BEFORE DELETE ON lead FOR EACH ROW EXECUTE FUNCTION release_process('lead');
-CREATE OR REPLACE TRIGGER t25_release_process BEFORE DELETE ON opportunity FOR EACH ROW EXECUTE FUNCTION release_process('opportunity');
-CREATE OR REPLACE TRIGGER t25_release_process BEFORE DELETE ON quote FOR EACH ROW EXECUTE FUNCTION release_process('quote');
-CREATE OR REPLACE TRIGGER t25_release_process BEFORE DELETE ON sales_order FOR EACH ROW EXECUTE FUNCTION release_process('sales_order');
-CREATE OR REPLACE TRIGGER t25_release_process BEFORE DELETE ON invoice FOR EACH ROW EXECUTE FUNCTION release_process('invoice');
+-- Before the guard, which deletes the drafts of a deal: their processes must not write the deal any more.
+CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON lead FOR EACH ROW EXECUTE FUNCTION release_process('lead');
+CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON opportunity FOR EACH ROW EXECUTE FUNCTION release_process('opportunity');
+CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON quote FOR EACH ROW EXECUTE FUNCTION release_process('quote');
+CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON sales_order FOR EACH ROW EXECUTE FUNCTION release_process('sales_order');
+CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON invoice FOR EACH ROW EXECUTE FUNCTION release_process('invoice');

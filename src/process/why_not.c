@@ -90,6 +90,15 @@ process_why_not(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* flow_takes_key tells whether a call needs nothing but the key of a record of an entity. */
+bool
+flow_takes_key(const char *entity, const char *action)
+{
+	const Action *known = actions_of(entity);
+
+	return known && is_listed(known->calls, action);
+}
+
 static bool
 is_listed(const char *const *calls, const char *action)
 {
@@ -131,7 +140,7 @@ refuse_action(const char *entity, const char *action)
 	const Action *known = actions_of(entity);
 	char	   *all = "";
 
-	if ((known && is_listed(known->calls, action)) || is_of_flow(entity, action))
+	if (flow_takes_key(entity, action) || is_of_flow(entity, action))
 		return;
 	for (int i = 0; known && known->calls[i]; i++)
 		all = psprintf("%s%s%s", all, i > 0 ? ", " : "", known->calls[i]);
