@@ -214,9 +214,7 @@ build_read(CrmOrganization *org, const void *argument)
 		quantity = "CASE WHEN l.product_type = 'required_bundle_member' THEN (SELECT CASE WHEN b.quantity = 0 THEN 0 "
 			"ELSE round(l.quantity * (b.quantity - b.quantity_returned) / b.quantity, 5) END FROM @sales_order_product b "
 			"WHERE b.sales_order_product_id = l.bundle_line_id) ELSE l.quantity - l.quantity_returned END - l.quantity_invoiced";
-		is_copied = psprintf("CASE WHEN l.product_type = 'required_bundle_member' THEN %s <> 0 "
-							 "WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
-							 "ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END", quantity);
+		is_copied = psprintf("CASE WHEN l.quantity >= 0 THEN %1$s > 0 ELSE %1$s < 0 END", quantity);
 	}
 	if (conversion->is_rest)
 		is_whole = psprintf("coalesce(l.quantity_invoiced = 0 AND %s = l.quantity, false)", quantity);

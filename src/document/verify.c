@@ -117,6 +117,10 @@ static CrmCheck checks[] = {
 			"AND (l.quantity <> l.quantity_invoiced OR l.quantity_returned <> 0 "
 			"OR l.modified_at > (SELECT max(i.created_at) FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
 			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled'))) "
+			"AND NOT EXISTS (SELECT FROM @sales_order_product l JOIN @invoice_product p USING (sales_order_product_id) JOIN @invoice v USING (invoice_id) "
+			"WHERE l.sales_order_id = o.sales_order_id AND v.state <> 'canceled' "	/* the order was priced anew between two invoices */
+			"AND (l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, jsonb_path_query_array(l.tax_details, '$[*].percentage')) "
+			"IS DISTINCT FROM (p.price_per_unit, p.volume_discount_amount, p.manual_discount_percentage, jsonb_path_query_array(p.tax_details, '$[*].percentage'))) "
 			"AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard')"}},
 	{"paid_amount", "invoice", {
 			.sql = "SELECT v.invoice_id, 'amount_paid ' || v.amount_paid || ', saved ' || v.early_payment_discount_amount || "

@@ -42,8 +42,10 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 	if (ticket && ticket->kind == TICKET_WRITE)
 		return;
 	pricing_check_percent(row, "manual_discount_percentage");
-	if (row_is_null(row, "manual_discount_percentage") && !(ticket && ticket->context))
-		pricing_check_not_negative(row, "manual_discount_amount");
+	if (row_is_null(row, "manual_discount_percentage") && !(ticket && ticket->context) &&
+		(ROW_IS_INSERT(row) || row_changed(row, "manual_discount_amount") ||
+		 row_changed(row, "manual_discount_percentage")))
+		pricing_check_not_negative(row, "manual_discount_amount");	/* a credit note's is, and stays */
 	if (ticket && ticket->context)
 	{
 		context = *(const CrmLineContext *) ticket->context;
