@@ -41,12 +41,28 @@ SELECT i.price_list_id, i.product_id, i.unit_id, i.method, CASE WHEN i.draw % 40
                                       ORDER BY d.discount_list_id OFFSET i.draw / 3 % 4 LIMIT 1) END
 FROM (SELECT x.*, CASE WHEN x.product_currency = x.list_currency AND x.draw % 8 > 0
                        THEN (ARRAY['percent_of_list', 'percent_markup_current_cost', 'percent_margin_current_cost', 'percent_markup_standard_cost', 'percent_margin_standard_cost'])[1 + x.draw / 8 % 5]
-                       ELSE 'currency_amount' END AS method, (ARRAY['none', 'up', 'down', 'nearest'])[1 + x.draw / 64 % 4] AS policy
+                       ELSE 'currency_amount' END AS method, (ARRAY['none', 'up', 'down', 'nearest', 'up', 'down', 'nearest'])[1 + x.draw / 64 % 7] AS policy
       FROM (SELECT l.price_list_id, p.product_id, u.unit_id, l.currency_code AS list_currency, p.currency_code AS product_currency,
                    abs(hashtext(:'seed' || l.name || p.product_number || u.name)) AS draw
             FROM crm.price_list AS l, crm.product AS p JOIN crm.unit AS u USING (unit_group_id) WHERE p.product_number LIKE 'play-%') AS x) AS i
 WHERE i.draw % 11 <> 0
 ORDER BY 1, 2, 3;
+
+-- Bundles of two to four members, required and optional, in the lists that have all of these.
+INSERT INTO crm.product (product_number, name, product_structure, default_unit_id, quantity_decimals, currency_code, list_price, current_cost, standard_cost)
+SELECT 'bundle-' || n, 'Bundle ' || n, 'bundle', u.unit_id, 0, 'USD', 100, 80, 70 FROM generate_series(1, 12) AS n, crm.unit AS u WHERE u.name = 'piece' ORDER BY n;
+INSERT INTO crm.product_association (bundle_id, product_id, quantity, unit_id, is_required)
+SELECT b.product_id, p.product_id, 1 + m % 3, p.default_unit_id, m % 2 = 0
+FROM generate_series(1, 12) AS n JOIN crm.product AS b ON b.product_number = 'bundle-' || n, generate_series(0, 3) AS m JOIN LATERAL (
+     SELECT * FROM crm.product AS q WHERE q.product_number = 'play-' || 1 + (n * 7 + m * 11) % 90) AS p ON true
+WHERE m < 2 + n % 3 ORDER BY 1, 2;
+SELECT count(*) AS published FROM crm.product AS p, LATERAL sales_crm.publish_product(product_id => p.product_id) AS made WHERE p.product_number LIKE 'bundle-%' \gset
+INSERT INTO crm.price_list_item (price_list_id, product_id, unit_id, amount, discount_list_id)
+SELECT l.price_list_id, b.product_id, b.default_unit_id, play.amount(500, 2), CASE WHEN b.product_id % 2 = 0 THEN (SELECT min(discount_list_id) FROM crm.discount_list) END
+FROM crm.price_list AS l, crm.product AS b
+WHERE b.product_structure = 'bundle' AND NOT EXISTS (SELECT FROM crm.product_association AS a WHERE a.bundle_id = b.product_id
+	AND NOT EXISTS (SELECT FROM crm.price_list_item AS i WHERE i.price_list_id = l.price_list_id AND i.product_id = a.product_id AND i.unit_id = a.unit_id))
+ORDER BY 1, 2;
 
 -- Taxes: one and several for a line, by category, country and state; one that is over, one that is off.
 INSERT INTO crm.tax_rate (name, percentage, effective_from, effective_to) VALUES ('VAT 21', 21, NULL, NULL), ('VAT 10', 10, NULL, NULL), ('VAT 4', 4, NULL, NULL), ('GST', 5, NULL, NULL),

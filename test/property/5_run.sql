@@ -18,7 +18,7 @@ BEGIN
 END $$;
 
 CREATE PROCEDURE play.run(documents integer, rounds integer) LANGUAGE plpgsql AS $$
-DECLARE chains integer := greatest(documents / 4, 1); one integer; fine boolean;
+DECLARE chains integer := greatest(documents * 3 / 20, 1); one integer; fine boolean;
 BEGIN
 	PERFORM count(play.begin_chain(n)) FROM generate_series(1, chains) AS n;
 	fine := play.look();
