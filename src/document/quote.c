@@ -27,6 +27,7 @@ typedef struct Quote
 } Quote;
 
 static Quote *lock_quotes(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, int *n);
+static Quote *read_quotes(int n);
 static Quote *lock_quote(CrmOrganization *org, int64 id);
 static void close_quote(CrmOrganization *org, const Quote *quote, const CrmMove *move);
 static char *name_quotes(const Quote *quotes, int n);
@@ -40,6 +41,7 @@ static void win_deal(CrmOrganization *org, const Quote *quote, const char *state
 #define QUOTE_COLUMNS \
 	"SELECT quote_id, opportunity_id, state, quote_number, revision_number, owner_id, " \
 	"coalesce(effective_to < $2, false) FROM @quote "
+#define REVISIONS "WHERE quote_number = (SELECT q.quote_number FROM @quote q WHERE q.quote_id = $1) "
 
 static CrmStatement lock_one = {
 	.sql = QUOTE_COLUMNS "WHERE quote_id = $1 FOR NO KEY UPDATE",
@@ -51,8 +53,11 @@ static CrmStatement lock_open_of_deal = {
 	.argtypes = {INT8OID, DATEOID}
 };
 static CrmStatement lock_revisions = {
-	.sql = QUOTE_COLUMNS "WHERE quote_number = (SELECT q.quote_number FROM @quote q WHERE q.quote_id = $1) "
-	"ORDER BY quote_id FOR NO KEY UPDATE",
+	.sql = QUOTE_COLUMNS REVISIONS "ORDER BY quote_id FOR NO KEY UPDATE",
+	.argtypes = {INT8OID, DATEOID}
+};
+static CrmStatement read_revisions = {
+	.sql = QUOTE_COLUMNS REVISIONS,
 	.argtypes = {INT8OID, DATEOID}
 };
 static CrmStatement lock_expired = {
@@ -151,8 +156,9 @@ document_revise_quote(PG_FUNCTION_ARGS)
 		core_refuse_unknown("quote", id);
 	if (core_result_int8(0, 1) != 0)
 		(void) lifecycle_lock(org, &opportunity_entity, core_result_int8(0, 1));
-	core_run(org, &lock_revisions, args);	/* one made meanwhile shows in the next statement */
-	quotes = lock_quotes(org, &lock_revisions, args, &n);
+	core_run(org, &lock_revisions, args);
+	n = (int) core_run_newest(org, &read_revisions, args);	/* with one made meanwhile */
+	quotes = read_quotes(n);
 	at = n;
 	for (int i = 0; i < n; i++)
 	{
@@ -422,11 +428,17 @@ lock_quote(CrmOrganization *org, int64 id)
 static Quote *
 lock_quotes(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, int *n)
 {
-	Quote	   *quotes;
-
 	*n = (int) core_run(org, statement, args);
-	quotes = palloc(sizeof(Quote) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
+	return read_quotes(*n);
+}
+
+/* read_quotes reads the quotes that such a query found. */
+static Quote *
+read_quotes(int n)
+{
+	Quote	   *quotes = palloc(sizeof(Quote) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
 	{
 		quotes[i].quote_id = core_result_int8(i, 1);
 		quotes[i].opportunity_id = core_result_int8(i, 2);
