@@ -430,7 +430,7 @@ SELECT
     l.modified_at    -- When the lead last changed.
 FROM lead AS l
 CROSS JOIN LATERAL (SELECT CASE WHEN l.first_response_at IS NOT NULL THEN l.first_response_at > l.first_response_due_at
-        ELSE l.state = 'open' AND l.first_response_due_at < coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) END
+        ELSE l.state = 'open' AND l.first_response_due_at <= coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) END
         AS is_breached) AS breach
 WHERE l.first_response_due_at IS NOT NULL;
 

@@ -1,7 +1,7 @@
 -- Working time in calendars, territories of addresses, the deadline of the first response to a lead, the response and its breach.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(69);
+SELECT plan(72);
 SET LOCAL TIME ZONE 'UTC';
 
 -- Minutes go on only while people work: Monday to Friday, 9 to 17, in UTC.
@@ -136,12 +136,32 @@ SELECT is(pg_temp.done('appointment', id => :quick), 'Mon 10:05 6', 'a meeting t
 SELECT is((SELECT is_breached FROM crm.bi_lead_response WHERE lead_id = :quick), false, 'in time');
 SELECT is(pg_temp.done('phone_call', 'outgoing', id => :none), NULL, 'a lead without a deadline waits for none');
 
--- The seeded rule tells of a breach.
+-- The seeded rule tells of a breach, when it comes due: an event, and a task for the manager of the lead's owner.
+WITH manager AS (INSERT INTO crm.crm_user (name) VALUES ('Mia') RETURNING crm_user_id)
+INSERT INTO crm.crm_user (name, manager_crm_user_id) SELECT 'Sam', crm_user_id FROM manager;
+SET LOCAL sales_crm.now = '2026-03-10 09:00+00';
 UPDATE crm.automation_rule SET is_active = true WHERE name = 'Lead response overdue';
-INSERT INTO crm.lead (company_name) VALUES ('Late') RETURNING lead_id AS late \gset
+INSERT INTO crm.lead (company_name, owner_id) SELECT 'Late', owner_id FROM crm.owner WHERE name = 'Sam' RETURNING lead_id AS late \gset
+INSERT INTO crm.lead (company_name) VALUES ('Answered') RETURNING lead_id AS answered \gset
+INSERT INTO crm.lead (company_name) VALUES ('Closed') RETURNING lead_id AS closed \gset
+INSERT INTO crm.lead (company_name) VALUES ('Nobody''s') RETURNING lead_id AS nobodys \gset
 SELECT results_eq(format('SELECT entity, action FROM sales_crm.dry_run(''Lead response overdue'', ''lead'', %s)', :late),
 	$$VALUES ('lead'::text, 'put_outbox'::text), ('activity', 'create_activity')$$, 'an event and a task');
-SELECT is((SELECT string_agg(action, ',') FROM sales_crm.dry_run('Lead response overdue', 'lead', :quick)), 'none', 'not for a lead that was answered');
+SET LOCAL sales_crm.now = '2026-03-10 10:00+00';
+SELECT pg_temp.done('email', 'outgoing', id => :answered) \gset
+SELECT state FROM sales_crm.disqualify_lead(:closed) \gset
+SET LOCAL sales_crm.now = '2026-03-10 10:29:59+00';
+SELECT ran FROM sales_crm.run_due_automation() \gset
+SELECT is(count(*), 0::bigint, 'nothing while there is time') FROM crm.outbox_event WHERE event_name = 'lead.response_overdue';
+SET LOCAL sales_crm.now = '2026-03-10 10:30+00';
+SELECT ran FROM sales_crm.run_due_automation() \gset
+SELECT ran FROM sales_crm.run_due_automation() \gset
+SELECT results_eq($$SELECT aggregate_id, payload ->> 'lead_id' FROM crm.outbox_event WHERE event_name = 'lead.response_overdue' ORDER BY 1$$,
+	format($$VALUES (%s::bigint, '%s'), (%s, '%s')$$, :late, :late, :nobodys, :nobodys), 'an event for each open lead without a response, once');
+SELECT results_eq($$SELECT regarding_id, owner.name, subject, priority, scheduled_end_at FROM crm.activity JOIN crm.owner USING (owner_id) WHERE subject LIKE 'Response overdue%' ORDER BY 1$$,
+	format($$VALUES (%s::bigint, 'Mia', 'Response overdue: Late', 'high', '2026-03-10 14:30+00'::timestamptz), (%s, 'Default Team', 'Response overdue: Nobody''s', 'high', '2026-03-10 14:30+00')$$, :late, :nobodys),
+	'a task for the manager, else for the owner, in four hours');
+SELECT is((SELECT string_agg(is_breached::text, ',' ORDER BY lead_id) FROM crm.bi_lead_response WHERE lead_id IN (:late, :answered, :closed, :nobodys)), 'true,false,false,true', 'the view says the same');
 SELECT is((SELECT count(*) FROM sales_crm.verify()), 0::bigint, 'all invariants hold');
 SELECT * FROM finish();
 ROLLBACK;
