@@ -28,7 +28,7 @@ typedef struct Waiting
 
 static void read_leads(CrmOrganization *org, const int64 *ids, int n, Waiting *waiting);
 static void assign(CrmOrganization *org, Waiting *waiting, const char *policy_name);
-static CrmPolicy *read_policies(CrmOrganization *org, const char *name, int *n);
+static CrmPolicy *read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n);
 static CrmDistribution distribution_of(const char *method);
 static int	compare_policies(const void *a, const void *b);
 static bool is_for(CrmOrganization *org, const CrmPolicy *policy, const Waiting *waiting, const CrmWaitingLead *lead);
@@ -110,19 +110,23 @@ assign_lead_by_hand(PG_FUNCTION_ARGS)
 	return core_end_id(waiting.leads[0].new_owner_id != 0 ? waiting.leads[0].new_owner_id : waiting.leads[0].owner_id);
 }
 
-/* assign_check_action checks {"method": "policy", "policy": name} when a rule is saved; inside SPI. */
+/* assign_check_action checks {"method": "policy", "policy": name} when a rule is saved or made ready. */
 void
 assign_check_action(CrmRule *rule, CrmActionRow *row)
 {
 	char	   *method = automation_parameter(row, "method", true);
 	char	   *policy = automation_parameter(row, "policy", false);
 	CrmValue	args[] = {core_text_value(policy)};
+	bool		is_there;
 
 	if (strcmp(method, "policy") != 0)
 		refuse_method(row, psprintf("knows no method \"%s\"; there is \"policy\"", method));
 	if (strcmp(rule->entity, "lead") != 0)
 		refuse_method(row, psprintf("assigns leads by policy, not table %s; give owner_id", rule->entity));
-	if (policy && core_run_as_owner(rule->org, &select_policy, "assignment_policy", args) == 0)
+	SPI_connect();
+	is_there = policy == NULL || core_run_as_owner(rule->org, &select_policy, "assignment_policy", args) > 0;
+	SPI_finish();
+	if (!is_there)
 		refuse_method(row, psprintf("names a policy \"%s\", which does not exist", policy));
 }
 
@@ -170,7 +174,7 @@ static void
 assign(CrmOrganization *org, Waiting *waiting, const char *policy_name)
 {
 	int			n_policies;
-	CrmPolicy  *policies = read_policies(org, policy_name, &n_policies);
+	CrmPolicy  *policies = read_policies(org, policy_name, waiting->by_hand, &n_policies);
 	CrmWaitingLead **leads = palloc(sizeof(CrmWaitingLead *) * waiting->n);
 
 	for (int i = 0; i < n_policies; i++)
@@ -189,9 +193,13 @@ assign(CrmOrganization *org, Waiting *waiting, const char *policy_name)
 	write_history(org, waiting);
 }
 
-/* read_policies locks the policy of a name, or all active ones, and returns them in the order in which they are asked. */
+/*
+ * read_policies locks the policy of a name, or all active ones, and returns
+ * them in the order in which they are asked. A rule that names an inactive
+ * one assigns nothing.
+ */
 static CrmPolicy *
-read_policies(CrmOrganization *org, const char *name, int *n)
+read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n)
 {
 	CrmValue	args[] = {core_text_value(name)};
 	CrmPolicy  *policies;
@@ -215,8 +223,10 @@ read_policies(CrmOrganization *org, const char *name, int *n)
 		policy->takes_creators = core_result_bool(i, 9);
 		policy->is_active = core_result_bool(i, 10);
 	}
-	if (name && (*n == 0 || !policies[0].is_active))
+	if (name && (*n == 0 || (!policies[0].is_active && by_hand)))
 		refuse_policy(org, name, *n > 0);
+	if (name && !policies[0].is_active)
+		*n = 0;
 	qsort(policies, *n, sizeof(CrmPolicy), compare_policies);
 	return policies;
 }

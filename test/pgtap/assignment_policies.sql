@@ -1,7 +1,7 @@
 -- Assignment of leads: turns, weights, load, capacity, absence, territories, teams, conditions; by the seeded rule and by hand; history.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(57);
+SELECT plan(60);
 
 -- Users, and how leads are shown: the first letters of the owners of the latest ones, in order; - is the default team.
 INSERT INTO crm.crm_user (name) VALUES ('Ann'), ('Bob'), ('Cid'), ('Dan');
@@ -163,6 +163,16 @@ SELECT pg_temp.refused($$SELECT pg_temp.rule('r', 'lead', 'created', NULL, ARRAY
 SELECT pg_temp.refused($$SELECT pg_temp.rule('r', 'account', 'created', NULL, ARRAY['{"assign": {"method": "policy"}}']::jsonb[])$$, '22023', 'a rule of another entity');
 SELECT pg_temp.refused($$SELECT pg_temp.rule('r', 'lead', 'created', NULL, ARRAY['{"assign": {"method": "policy", "policy": "No such"}}']::jsonb[])$$, '22023', 'a rule with an unknown policy');
 SELECT pg_temp.refused($$SELECT pg_temp.rule('r', 'lead', 'created', NULL, ARRAY['{"assign": {"owner_id": "1", "policy": "Turns"}}']::jsonb[])$$, '22023', 'a policy beside an owner');
+
+-- A rule that names its policy: for leads that its condition and the policy's are for.
+UPDATE crm.assignment_policy SET is_active = name = 'Web', territory_id = NULL;
+SELECT pg_temp.rule('partners', 'lead', 'created', $$new.company_name = 'Lead 1'$$, ARRAY['{"assign": {"method": "policy", "policy": "Web"}}']::jsonb[]) \gset
+UPDATE crm.assignment_policy SET rating = NULL WHERE assignment_policy_id = :web;
+SELECT is(pg_temp.come(2, 'web') || pg_temp.come(1, 'partner'), 'B--', 'a rule with a policy');
+UPDATE crm.assignment_policy SET is_active = false;
+SELECT is(pg_temp.come(1, 'web'), '-', 'which keeps no lead out when it is inactive');
+UPDATE crm.assignment_policy SET name = 'Renamed' WHERE assignment_policy_id = :web;
+SELECT is(pg_temp.refusal($$SELECT pg_temp.come(1, 'web')$$), 'SC012', 'but does when it is not there');
 SELECT is((SELECT count(*) FROM sales_crm.verify()), 0::bigint, 'all invariants hold');
 SELECT * FROM finish();
 ROLLBACK;
