@@ -13,6 +13,9 @@
 
 static void follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n);
 static void leave_lead(Flow *flow);
+static uint64 find_instances(CrmRow *row, FlowEntity entity);
+static bool is_canceled(const Flow *flow, FlowEntity entity);
+static void change_over(Flow *flow, FlowEntity entity, int64 record_id);
 static void bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
 static int64 *keys_of_result(uint64 n);
 static void delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id);
@@ -25,11 +28,14 @@ static CrmStatement find_of_leads = {
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement find_before = {
-	.sql = "SELECT i.process_instance_id FROM @process_instance i "
-	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
-	"WHERE (i.opportunity_id = $2 OR i.quote_id = $3 OR i.sales_order_id = $4) "
-	"AND i.state = 'active' AND s.entity <> $1 ORDER BY 1",
-	.argtypes = {TEXTOID, INT8OID, INT8OID, INT8OID}
+	.sql = "SELECT process_instance_id FROM @process_instance "
+	"WHERE (opportunity_id = $1 OR quote_id = $2 OR sales_order_id = $3) AND state = 'active' ORDER BY 1",
+	.argtypes = {INT8OID, INT8OID, INT8OID}
+};
+static CrmStatement find_of_revisions = {
+	.sql = "SELECT i.process_instance_id FROM @quote q JOIN @process_instance i USING (quote_id) "
+	"WHERE q.quote_number = $1 AND q.quote_id <> $2 AND i.state = 'active' ORDER BY 1",
+	.argtypes = {TEXTOID, INT8OID}
 };
 static CrmStatement find_started_on = {
 	.sql = "SELECT process_instance_id FROM @process_instance WHERE entity = $1 AND record_id = $2 ORDER BY 1 FOR UPDATE",
@@ -94,9 +100,10 @@ leave_lead(Flow *flow)
 }
 
 /*
- * process_bring is the AFTER INSERT trigger of orders and invoices: an
- * instance that stands right before a stage of that table goes on to it, when
- * its steps are done; else it waits for next_stage().
+ * process_bring is the AFTER INSERT trigger of orders, invoices and revisions
+ * of quotes: an instance that stands right before a stage of that table goes
+ * on to it, when its steps are done, else it waits for next_stage(). One that
+ * works on a canceled order or invoice, or on the revision before, changes over.
  */
 Datum
 process_bring(PG_FUNCTION_ARGS)
@@ -113,16 +120,7 @@ process_bring(PG_FUNCTION_ARGS)
 	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
 	row = core_row(trigdata);
 	SPI_connect();
-	{
-		CrmValue	args[] = {
-			core_text_value(flow_entity_name(entity)), CRM_ID(row_int8(row, "opportunity_id")),
-			CRM_ID(row_int8(row, "quote_id")), CRM_ID(row_int8(row, "sales_order_id"))
-		};
-
-		if (entity == FLOW_ORDER)
-			args[3] = CRM_NULL;
-		found = core_run(org, &find_before, args);
-	}
+	found = find_instances(row, entity);
 	ids = keys_of_result(found);
 	for (uint64 i = 0; i < found; i++)
 		bring_instance(org, ids[i], entity, row_int8(row, flow_entity(entity)->key));
@@ -130,7 +128,23 @@ process_bring(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* bring_instance moves one instance on to a record, if that is what comes next. */
+/* find_instances looks for those that a new record may concern. */
+static uint64
+find_instances(CrmRow *row, FlowEntity entity)
+{
+	CrmValue	revision[] = {core_text_value(row_text(row, "quote_number")), CRM_INT8(row_int8(row, "quote_id"))};
+	CrmValue	links[] = {
+		CRM_ID(row_int8(row, "opportunity_id")), CRM_ID(row_int8(row, "quote_id")), CRM_NULL
+	};
+
+	if (entity == FLOW_QUOTE)
+		return core_run(row->org, &find_of_revisions, revision);
+	if (entity == FLOW_INVOICE)
+		links[2] = CRM_ID(row_int8(row, "sales_order_id"));
+	return core_run(row->org, &find_before, links);
+}
+
+/* bring_instance moves one instance on to a record, if that is what comes next, or over to it. */
 static void
 bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id)
 {
@@ -139,9 +153,35 @@ bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_i
 
 	if (flow == NULL || strcmp(flow->state, "active") != 0 || strcmp(flow->process_state, "active") != 0)
 		return;
+	if (entity == FLOW_QUOTE || flow->stage.entity == entity)
+	{
+		if (entity == FLOW_QUOTE || is_canceled(flow, entity))
+			change_over(flow, entity, record_id);
+		return;
+	}
 	next = flow_next(flow);
-	if (next && next->entity == entity && flow->stage.entity != entity && flow_missing(flow) == NIL)
+	if (next && next->entity == entity && flow_missing(flow) == NIL)
 		flow_advance(flow, next, record_id);
+}
+
+static bool
+is_canceled(const Flow *flow, FlowEntity entity)
+{
+	char	   *state = flow_record_state(flow->org, entity, flow->records[entity]);
+
+	return state && strcmp(state, "canceled") == 0;
+}
+
+/* change_over lets an instance work on another record of a table, in the stage it stands in. */
+static void
+change_over(Flow *flow, FlowEntity entity, int64 record_id)
+{
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1, .made_by = "insert"
+	};
+
+	flow->records[entity] = record_id;
+	flow_write(flow, &ticket, flow->state, NULL);
 }
 
 /*
@@ -203,24 +243,21 @@ delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id)
 static void
 step_back(Flow *flow, FlowEntity entity)
 {
-	CrmTicket	ticket = {
-		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1, .made_by = "delete"
-	};
 	FlowStage  *stage = NULL;
 
-	flow->records[entity] = 0;
 	for (int i = 1; i <= flow->path_length; i++)
 	{
 		FlowStage  *reached = flow_path_stage(flow, i);
 
 		if (stage && reached && reached->entity == entity)
 		{
+			flow->records[entity] = 0;
 			flow_enter(flow, stage, i - 1, "back");
 			return;
 		}
 		stage = reached;
 	}
-	flow_write(flow, &ticket, flow->state, NULL);
+	change_over(flow, entity, 0);
 }
 
 /* keys_of_result keeps the keys that the last statement found. */

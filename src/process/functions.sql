@@ -1,6 +1,6 @@
 CREATE FUNCTION bring_process() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_bring';
-COMMENT ON FUNCTION bring_process() IS 'Trigger function of sales_order and invoice: a process that stands right before a stage of that table goes on to it.';
+COMMENT ON FUNCTION bring_process() IS 'Trigger function of quote, sales_order and invoice: a process that stands right before a stage of an order or invoice goes on to it; one that works on a canceled one, or on the revision of a quote before, changes over to the new one.';
 
 CREATE FUNCTION release_process() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_release';

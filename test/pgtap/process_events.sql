@@ -1,48 +1,38 @@
--- What a business process tells automation: stages entered and left, processes started, finished, abandoned and reactivated.
+-- What processes tell automation: which event, of which record, in which order (D§5.3).
 BEGIN;
 \ir ../lib/documents.sql
+\ir ../lib/processes.sql
 SELECT no_plan();
 
--- A rule for each event writes down what it saw, in the description of the record.
-INSERT INTO automation_rule (name, entity, event, process_name, stage_name, is_active)
-SELECT 'on ' || event || coalesce(' ' || stage, ''), 'opportunity', event, 'Opportunity Sales Process', stage, false
-FROM (VALUES ('process_started', NULL), ('stage_entered', NULL), ('stage_left', 'Qualify'), ('process_finished', NULL), ('process_abandoned', NULL), ('process_reactivated', NULL)) AS wanted (event, stage);
-INSERT INTO automation_rule (name, entity, event, process_name, is_active) VALUES ('of another process', 'opportunity', 'stage_entered', 'Lead to Opportunity Sales Process', false);
-INSERT INTO automation_action (automation_rule_id, action, parameters)
-SELECT automation_rule_id, 'set_columns', jsonb_build_object('set', jsonb_build_object('description', format('coalesce(new.description || '', '', '''') || %L', substr(name, 4)))) FROM automation_rule;
-UPDATE automation_rule SET is_active = true;
+CREATE FUNCTION told() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(n.event || ' ' || n.entity, ', ' ORDER BY automation_run_id) FROM automation_run AS n JOIN automation_rule AS r USING (automation_rule_id) WHERE r.name LIKE 'told %'
+$$;
+INSERT INTO automation_rule (name, entity, event, timing)
+SELECT 'told ' || of || ' ' || what, of, what, 'in_transaction'
+FROM unnest('{lead,opportunity}'::text[]) AS of, unnest('{process_started,stage_entered,stage_left,process_finished,process_abandoned,process_reactivated}'::text[]) AS what;
+INSERT INTO automation_action (automation_rule_id, sort_order, action, parameters)
+SELECT automation_rule_id, 1, 'create_activity', '{"activity_type": "task", "subject": "''told''"}' FROM automation_rule WHERE name LIKE 'told %';
 
-WITH made AS (INSERT INTO opportunity (name, account_id) VALUES ('Deal', id('Contoso')) RETURNING opportunity_id) SELECT remember('deal', opportunity_id) FROM made \gset
-CREATE FUNCTION tap.told() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE what text := (SELECT description FROM opportunity WHERE opportunity_id = id('deal'));
-BEGIN
-	UPDATE opportunity SET description = NULL WHERE opportunity_id = id('deal');
-	RETURN what;
-END $$;
-SELECT process_instance_id FROM sales_crm.start_process(entity => 'opportunity', record_id => id('deal'), process_name => 'Opportunity Sales Process') \gset
-SELECT is(told(), 'process_started, stage_entered', 'an instance starts in its first stage');
-SELECT stage_name FROM sales_crm.next_stage(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'stage_left Qualify, stage_entered', 'it leaves one stage and enters the next');
-SELECT stage_name FROM sales_crm.next_stage(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'stage_entered', 'a rule for one stage is silent about the others');
-SELECT state FROM sales_crm.abandon_process(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'process_abandoned', 'abandoning leaves no stage');
-SELECT state FROM sales_crm.reactivate_process(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'process_reactivated', 'and it comes back to the same one');
-SELECT stage_name FROM sales_crm.next_stage(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'stage_entered', 'on to the last');
-SELECT state FROM sales_crm.finish_process(entity => 'opportunity', record_id => id('deal')) \gset
-SELECT is(told(), 'process_finished', 'finishing leaves no stage either');
-SELECT is((SELECT count(*) FROM automation_run WHERE record_id = id('deal') AND event LIKE 'stage\_entered'), 4::bigint, 'the log tells of each');
-
--- A rule may refuse a stage.
-INSERT INTO automation_rule (name, entity, event, stage_name, condition, is_active) VALUES ('not yet', 'opportunity', 'stage_entered', 'Develop', 'new.estimated_value IS NULL', false);
-INSERT INTO automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'refuse', '{"message": "''What is it worth?''"}' FROM automation_rule WHERE name = 'not yet';
-UPDATE automation_rule SET is_active = true WHERE name = 'not yet';
-WITH made AS (INSERT INTO opportunity (name, account_id) VALUES ('Other', id('Contoso')) RETURNING opportunity_id) SELECT remember('other', opportunity_id) FROM made \gset
-SELECT process_instance_id FROM sales_crm.start_process(entity => 'opportunity', record_id => id('other'), process_name => 'Opportunity Sales Process') \gset
-SELECT refused(format('SELECT * FROM sales_crm.next_stage(entity => ''opportunity'', record_id => %s)', id('other')), 'SC020', 'a rule keeps a deal from a stage');
-SELECT is((SELECT s.name FROM process_instance AS i JOIN process_stage AS s ON s.process_stage_id = i.active_stage_id WHERE i.opportunity_id = id('other')), 'Qualify', 'it stays where it was');
-SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+SELECT new_process('Told', 'One:lead:qualify: Two:opportunity:develop: Three:opportunity:close:', 1) \gset
+SELECT sales_crm.activate_process(process_name => 'Told') \gset
+INSERT INTO lead (subject, company_name, last_name) VALUES ('told', 'Northwind', 'Moon');
+SELECT remember('lead', max(lead_id)) FROM lead \gset
+SELECT is(told(), NULL, 'an insert starts nothing and tells nothing');
+SELECT sales_crm.start_process(entity => 'lead', record_id => id('lead')) \gset
+SELECT is(told(), 'process_started lead, stage_entered lead', 'a start, and the first stage');
+SELECT remember('deal', opportunity_id) FROM sales_crm.qualify_lead(lead_id => id('lead')) \gset
+SELECT is(told(), 'process_started lead, stage_entered lead, stage_left lead, stage_entered opportunity', 'left by the lead, entered by the opportunity');
+DELETE FROM automation_run;
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('deal')) \gset
+SELECT is(told(), 'stage_left opportunity, stage_entered opportunity', 'from stage to stage');
+DELETE FROM automation_run;
+SELECT sales_crm.finish_process(entity => 'opportunity', record_id => id('deal')) \gset
+SELECT sales_crm.reactivate_process(entity => 'opportunity', record_id => id('deal')) \gset
+SELECT sales_crm.abandon_process(entity => 'opportunity', record_id => id('deal')) \gset
+SELECT is(told(), 'process_finished opportunity, process_reactivated opportunity, process_abandoned opportunity', 'an end is no leaving of the stage');
+DELETE FROM automation_run;
+SELECT is_empty(format($$SELECT * FROM sales_crm.why_not(entity => 'opportunity', id => %s, action => 'reactivate_process')$$, id('deal')), 'nothing refuses to take it up');
+SELECT is(told(), NULL, 'asking tells nothing');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT * FROM finish();
 ROLLBACK;

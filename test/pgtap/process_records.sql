@@ -99,16 +99,27 @@ SELECT is(path_of('quote', id('second')), 'active: Deal > Offer', 'of two quotes
 SELECT is(deal_of(id('quoted')), 'propose 60', 'the deal follows the quote''s stage');
 SELECT is(sales_crm.next_stage(entity => 'quote', record_id => id('second')), 'Closing', 'and back to the deal');
 
+SELECT is(sales_crm.previous_stage(entity => 'quote', record_id => id('second')), 'Offer', 'back to the offer');
+SELECT sales_crm.activate_quote(quote_id => id('second')) \gset
+SELECT remember('revised', quote_id) FROM sales_crm.revise_quote(quote_id => id('second')) \gset
+SELECT is(path_of('quote', id('revised')) || ', ' || path_of('quote', id('second')), 'active: Deal > Offer, none', 'a revision takes the place of the quote');
+SELECT is(sales_crm.next_stage(entity => 'quote', record_id => id('revised')), 'Closing', 'and on with it');
+SELECT sales_crm.cancel_order(sales_order_id => id('strict order')) \gset
+SELECT remember('another order', sales_order_id) FROM sales_crm.create_order_from_opportunity(opportunity_id => id('strict')) \gset
+SELECT is(path_of('sales_order', id('another order')) || ', ' || path_of('sales_order', id('strict order')), 'active: Deal > Order, none', 'an order takes the place of a canceled one');
+
 -- Deleted records: the process started on one goes along, any other steps back.
 DELETE FROM quote WHERE quote_id = id('first');
 SELECT is(path_of('opportunity', id('quoted')), 'active: Deal > Offer > Closing', 'another quote does not matter');
-DELETE FROM quote WHERE quote_id = id('second');
+DELETE FROM quote WHERE quote_id = id('revised');
 SELECT is(path_of('opportunity', id('quoted')), 'active: Deal', 'back to before the deleted quote');
 SELECT is(deal_of(id('quoted')), 'develop 90', 'phase goes back, a stage without a chance leaves it');
-SELECT remember('third', quote_id) FROM sales_crm.create_quote_from_opportunity(opportunity_id => id('quoted')) \gset
-SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('quoted')) \gset
-DELETE FROM opportunity WHERE opportunity_id = id('quoted');
-SELECT is((SELECT count(*) FROM process_instance WHERE record_id = id('quoted') AND entity = 'opportunity') + (SELECT count(*) FROM quote WHERE quote_id = id('third')), 0::bigint, 'a deal goes with its drafts and its process');
+SELECT new_deal('dropped') \gset
+SELECT remember('third', quote_id) FROM sales_crm.create_quote_from_opportunity(opportunity_id => id('dropped')) \gset
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('dropped'), process_name => 'Quoted') \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('dropped')) \gset
+DELETE FROM opportunity WHERE opportunity_id = id('dropped');
+SELECT is((SELECT count(*) FROM process_instance WHERE record_id = id('dropped') AND entity = 'opportunity') + (SELECT count(*) FROM quote WHERE quote_id = id('third')), 0::bigint, 'a deal goes with its drafts and its process');
 SELECT new_lead('gone') \gset
 SELECT sales_crm.start_process(entity => 'lead', record_id => id('gone')) \gset
 SELECT lives_ok(format('DELETE FROM lead WHERE lead_id = %s', id('gone')), 'a lead is deleted with its process');
