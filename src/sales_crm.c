@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "activity/activity.h"
 #include "automation/automation.h"
@@ -62,6 +63,7 @@ _PG_init(void)
 	marketing_init();
 	process_init();
 	automation_init();
+	MarkGUCPrefixReserved("sales_crm");	/* once all settings are defined */
 }
 
 /*

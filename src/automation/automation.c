@@ -32,11 +32,12 @@ static CrmCheck checks[] = {
 			"(SELECT FROM @outbox_aggregate a WHERE a.aggregate_entity = e.aggregate_entity AND a.aggregate_id = e.aggregate_id)"}}
 };
 
-/* automation_init registers the entities of this room and what must hold. */
+/* automation_init registers the entities of this room, what must hold, and the background worker. */
 void
 automation_init(void)
 {
 	automation_rule_init();
+	automation_worker_init();
 	core_add_checks(checks, lengthof(checks));
 	calendar_init();
 	area_init();

@@ -12,6 +12,7 @@
 #include "lifecycle/lifecycle.h"
 
 extern void automation_init(void);
+extern void automation_worker_init(void);
 extern void automation_settle(CrmOrganization *org);
 extern void automation_raise(CrmOrganization *org, const char *entity, const char *event,
 							 const int64 *ids, int n, const char *qualifier);

@@ -35,5 +35,4 @@ core_init(void)
 							 false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	core_clock_init();
-	MarkGUCPrefixReserved("sales_crm");
 }
