@@ -119,7 +119,8 @@ outbox_put_many(CrmOrganization *org, const char *entity, Datum ids, Datum event
 	};
 
 	core_run_as_owner(org, &insert_events, "outbox_event", args);
-	Async_Notify(CHANNEL, org->name);
+	if (core_setting_is_on(org, "outbox_notify"))
+		Async_Notify(CHANNEL, org->name);
 }
 
 /*

@@ -60,7 +60,8 @@ SELECT automation_rule_id, action.sort_order, action.action, action.parameters::
 INSERT INTO organization_setting (name, value, description) VALUES
     ('automation_retry_seconds', '60', 'Seconds until a queued rule that failed is tried again; each further wait is twice as long, up to a day.'),
     ('automation_max_attempts', '5', 'Tries of a queued rule before it is given up as dead.'),
-    ('automation_catch_up_days', '7', 'How many days back rules of event date_reached look for dates that nobody has worked off.');
+    ('automation_catch_up_days', '7', 'How many days back rules of event date_reached look for dates that nobody has worked off.'),
+    ('outbox_notify', 'true', 'Whether the transaction of an outbox event wakes listeners on channel sales_crm_outbox at its commit; such commits take place one after the other.');
 
 -- The standard integration events: rules that are switched off and cost nothing until their is_active is set.
 INSERT INTO automation_rule (name, entity, event, condition, is_active, description)

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(50);
+SELECT plan(53);
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
@@ -94,6 +94,17 @@ UPDATE crm.lead SET description = '5' WHERE lead_id = :lead_id;
 UPDATE crm.automation_rule SET event = 'on_demand' WHERE name = 'first';
 SELECT is(ran || pg_temp.logged() || pg_temp.outcomes(), '2b51 done1, 1 skipped1', 'a rule that became another one skips what it once waited for') FROM sales_crm.run_due_automation();
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+
+-- What waits is kept as it was: a null of a JSON column too.
+SELECT pg_temp.no_rules() \gset
+ALTER TABLE crm.lead ADD COLUMN tap_extra jsonb, ADD COLUMN tap_tags text[];
+SELECT pg_temp.log_rule('as it was', 'updated', 'concat(new.tap_extra, new.tap_tags, new.annual_revenue, new.created_at = old.created_at, new.fax IS NULL)') \gset
+UPDATE crm.lead SET tap_extra = '{"a": null, "b": [1, null]}', tap_tags = '{x,NULL}', annual_revenue = 12.34 WHERE lead_id = :lead_id;
+UPDATE crm.lead SET tap_extra = NULL WHERE lead_id = :lead_id;
+SELECT is(ran, 2, 'two events of a record') FROM sales_crm.run_due_automation();
+SELECT is(pg_temp.logged(), '{"a": null, "b": [1, null]}{x,NULL}12.3400tt, {x,NULL}12.3400tt', 'rows as they were then');
+SELECT throws_ok($$UPDATE crm.organization_setting SET value = 'often' WHERE name = 'automation_max_attempts'$$, '23514', NULL, 'settings are numbers');
+SELECT pg_temp.outcomes() \gset
 
 -- Dates: once for each record and moment, since the rule is active.
 SELECT pg_temp.no_rules() \gset
