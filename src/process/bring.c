@@ -18,7 +18,7 @@ static bool is_canceled(const Flow *flow, FlowEntity entity);
 static void change_over(Flow *flow, FlowEntity entity, int64 record_id);
 static void bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
 static int64 *keys_of_result(uint64 n);
-static void delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id);
+static void release_instance(CrmOrganization *org, int64 id, FlowEntity entity, bool was_started_on);
 static void step_back(Flow *flow, FlowEntity entity);
 
 static CrmStatement find_of_leads = {
@@ -37,13 +37,9 @@ static CrmStatement find_of_revisions = {
 	"WHERE q.quote_number = $1 AND q.quote_id <> $2 AND i.state = 'active' ORDER BY 1",
 	.argtypes = {TEXTOID, INT8OID}
 };
-static CrmStatement find_started_on = {
-	.sql = "SELECT process_instance_id FROM @process_instance WHERE entity = $1 AND record_id = $2 ORDER BY 1 FOR UPDATE",
-	.argtypes = {TEXTOID, INT8OID}
-};
-static CrmStatement delete_instances = {
-	.sql = "DELETE FROM @process_instance WHERE process_instance_id = ANY ($1)",
-	.argtypes = {INT8ARRAYOID}
+static CrmStatement delete_instance = {
+	.sql = "DELETE FROM @process_instance WHERE process_instance_id = $1",
+	.argtypes = {INT8OID}
 };
 
 PG_FUNCTION_INFO_V1(process_bring);
@@ -192,51 +188,48 @@ change_over(Flow *flow, FlowEntity entity, int64 record_id)
 Datum
 process_release(PG_FUNCTION_ARGS)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
-	FlowEntity	entity;
-	CrmRow	   *row;
-	CrmValue	args[1];
+	const CrmEntity *entity;
 	uint64		found;
 	int64	   *ids;
+	bool	   *starts;
 
 	if (flow_none(org))
 		return PointerGetDatum(trigdata->tg_trigtuple);
-	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
-	row = core_row(trigdata);
-	args[0] = CRM_INT8(row_int8(row, flow_entity(entity)->key));
+	entity = flow_entity(flow_entity_named(core_trigger_argument(trigdata, 0)));
 	SPI_connect();
-	delete_started(org, entity, DatumGetInt64(args[0].value));
-	found = core_run(org, core_intern(psprintf("SELECT process_instance_id FROM @process_instance WHERE %s = $1 ORDER BY 1",
-											   flow_entity(entity)->key), types), args);
-	ids = keys_of_result(found);
-	for (uint64 i = 0; i < found; i++)
 	{
-		Flow	   *flow = flow_lock(org, ids[i], entity, 0);
+		CrmValue	args[] = {CRM_INT8(row_int8(core_row(trigdata), entity->key)), core_text_value(entity->name)};
 
-		if (flow)
-			step_back(flow, entity);
+		found = core_run(org, core_intern(psprintf("SELECT process_instance_id, entity = $2 FROM @process_instance WHERE %s = $1 ORDER BY 1",
+												   entity->key), types), args);
 	}
+	ids = keys_of_result(found);
+	starts = palloc(sizeof(bool) * (found + 1));
+	for (uint64 i = 0; i < found; i++)
+		starts[i] = core_result_bool(i, 2);
+	for (uint64 i = 0; i < found; i++)
+		release_instance(org, ids[i], flow_entity_named(entity->name), starts[i]);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
 
-/* delete_started deletes the instances that were started on a record, with their history. */
+/* release_instance deletes an instance with its history, or leads it back from a record. */
 static void
-delete_started(CrmOrganization *org, FlowEntity entity, int64 record_id)
+release_instance(CrmOrganization *org, int64 id, FlowEntity entity, bool was_started_on)
 {
-	CrmValue	args[] = {core_text_value(flow_entity_name(entity)), CRM_INT8(record_id)};
-	uint64		found = core_run(org, &find_started_on, args);
-	int64	   *ids = keys_of_result(found);
+	CrmValue	args[] = {CRM_INT8(id)};
 	CrmTicket	ticket = {
-		.kind = TICKET_WRITE, .table = "process_instance", .ids = ids, .n = found, .made_by = "delete"
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = &id, .n = 1, .made_by = "delete"
 	};
+	Flow	   *flow = was_started_on ? NULL : flow_lock(org, id, entity, 0);
 
-	if (found == 0)
-		return;
-	args[0] = CRM_DATUM(core_int8_array(ids, found));
-	lifecycle_run(org, &ticket, &delete_instances, args);
+	if (was_started_on)
+		lifecycle_run(org, &ticket, &delete_instance, args);
+	else if (flow)
+		step_back(flow, entity);
 }
 
 /* step_back leads an instance to the last stage before those about a table, and lets its record go. */
