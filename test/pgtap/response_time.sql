@@ -1,7 +1,7 @@
 -- Working time in calendars, territories of addresses, the deadline of the first response to a lead, the response and its breach.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(72);
+SELECT plan(74);
 SET LOCAL TIME ZONE 'UTC';
 
 -- Minutes go on only while people work: Monday to Friday, 9 to 17, in UTC.
@@ -59,6 +59,23 @@ SELECT working_calendar_id, weekday, start_time, end_time FROM crm.working_calen
 SELECT is(pg_temp.later('2026-03-02 08:00+00', 300, 'Shop'), 'Mon 2026-03-02 15:00:00', 'four hours before noon, overlapping, and one after');
 SELECT is(pg_temp.later('2026-03-02 17:00+00', 180, 'Shop'), 'Sat 2026-03-07 00:00:00', 'on to Friday night');
 SELECT is(pg_temp.between('2026-03-02 00:00+00', '2026-03-09 00:00+00', 'Shop'), 720::bigint, 'eight hours and a night of four');
+
+-- Random spans of a month in which the clocks of New York change, against a count minute by minute; and back again.
+INSERT INTO crm.working_calendar (name, time_zone) VALUES ('Random', 'America/New_York');
+INSERT INTO crm.working_hours (working_calendar_id, weekday, start_time, end_time)
+SELECT working_calendar_id, day, start_time, end_time FROM crm.working_calendar, unnest('{1, 2, 4, 5, 6, 7}'::int[]) AS day,
+	(VALUES (time '00:00', time '01:30'), ('05:15', '12:00'), ('11:00', '13:45'), ('22:00', '24:00')) AS hours (start_time, end_time)
+ WHERE name = 'Random';
+INSERT INTO crm.holiday (working_calendar_id, holiday_date) SELECT working_calendar_id, '2026-03-09' FROM crm.working_calendar WHERE name = 'Random';
+SELECT setseed(0.5) \gset
+CREATE TEMP TABLE span AS SELECT '2026-03-01 UTC'::timestamptz + (random() * 20000)::int * interval '1 minute' AS start_at, (random() * 20000)::int AS minutes FROM generate_series(1, 30);
+CREATE TEMP TABLE working_minute AS
+SELECT minute FROM generate_series('2026-03-01 UTC'::timestamptz, '2026-04-01', '1 minute') AS minute, LATERAL (SELECT minute AT TIME ZONE 'America/New_York' AS local) AS clock
+ WHERE extract(isodow FROM local) <> 3 AND local::date <> '2026-03-09' AND (local::time < '01:30' OR local::time >= '05:15' AND local::time < '13:45' OR local::time >= '22:00');
+SELECT is_empty($$SELECT start_at, minutes FROM span WHERE pg_temp.between(start_at::text, (start_at + minutes * interval '1 minute')::text, 'Random')
+	<> (SELECT count(*) FROM working_minute WHERE minute >= start_at AND minute < start_at + minutes * interval '1 minute')$$, 'counted as minute by minute');
+SELECT is_empty($$SELECT start_at, minutes FROM span, LATERAL sales_crm.add_working_time(start_at, minutes, 'Random')
+	WHERE pg_temp.between(start_at::text, end_at::text, 'Random') <> minutes$$, 'what was added is what lies between');
 
 SELECT pg_temp.refused($$SELECT sales_crm.add_working_time(now(), 1, 'No such')$$, 'P0002', 'an unknown calendar');
 SELECT pg_temp.refused($$SELECT sales_crm.working_minutes_between(now(), now(), 'No such')$$, 'P0002', 'an unknown calendar to count in');
