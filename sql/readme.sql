@@ -37,6 +37,60 @@ INSERT INTO crm.quote_product (quote_id, product_id, quantity, manual_discount_p
 RETURNING quote_product_id, price_per_unit, volume_discount_amount, extended_amount;
 SELECT * FROM sales_crm.explain_price(entity => 'quote', line_id => 5);
 SELECT quote_number, total_amount, pricing_error FROM crm.quote WHERE quote_id = 3;
+SELECT * FROM sales_crm.activate_quote(quote_id => 3);
+SELECT * FROM sales_crm.accept_quote(quote_id => 3);
+SELECT * FROM sales_crm.create_down_payment_invoice(sales_order_id => 2, percentage => 20);
+SELECT * FROM sales_crm.deliver_order(sales_order_id => 2, lines => '[{"sales_order_product_id": 3, "quantity": 4}]');
+SELECT * FROM sales_crm.create_invoice_from_order(sales_order_id => 2, basis => 'delivered');
+SELECT delivery_status, billing_status, payment_status, open_to_deliver_amount FROM crm.bi_order_progress WHERE sales_order_id = 2;
+SELECT * FROM sales_crm.fulfill_order(sales_order_id => 2);
+SELECT * FROM sales_crm.create_credit_note(invoice_id => 3, lines => '[{"invoice_product_id": 4, "quantity": 1}]');
+SELECT invoice_id, invoice_number, invoice_type, total_amount, due_date - invoice_date AS days FROM crm.invoice WHERE sales_order_id = 2 ORDER BY invoice_id;
+SELECT * FROM sales_crm.deactivate_process(process_name => 'Lead to Opportunity Sales Process');
+UPDATE crm.process_step SET is_required = true FROM crm.process_stage AS s JOIN crm.process AS p USING (process_id)
+WHERE s.process_stage_id = process_step.process_stage_id AND p.name = 'Lead to Opportunity Sales Process' AND column_name = 'customer_need';
+SELECT * FROM sales_crm.activate_process(process_name => 'Lead to Opportunity Sales Process');
+INSERT INTO crm.lead (subject, last_name, company_name, lead_source) VALUES ('Ten mills', 'Kato', 'Kato Foods', 'web');
+SELECT * FROM sales_crm.start_process(entity => 'lead', record_id => 2);
+SELECT * FROM sales_crm.qualify_lead(lead_id => 2);
+SELECT section, name, value, is_required, is_done, is_allowed FROM sales_crm.process_guidance(entity => 'opportunity', id => 2);
+SELECT * FROM sales_crm.next_stage(entity => 'opportunity', record_id => 2);
+SELECT * FROM sales_crm.why_not(entity => 'opportunity', id => 2, action => 'next_stage');
+UPDATE crm.opportunity SET customer_need = 'Finer flour' WHERE opportunity_id = 2;
+SELECT * FROM sales_crm.next_stage(entity => 'opportunity', record_id => 2);
+SELECT name, pipeline_phase, close_probability FROM crm.opportunity WHERE opportunity_id = 2;
+SELECT process, entity, record_id, state, path FROM crm.process_path;
+INSERT INTO crm.automation_rule (name, entity, event, condition, is_active) VALUES
+('Call web leads', 'lead', 'created', $$new.lead_source = 'web' AND new.business_phone IS NOT NULL$$, false);
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'create_activity', $${"activity_type": "phone_call", "subject": "'Call ' || new.business_phone", "due_in": "2 hours"}$$
+FROM crm.automation_rule WHERE name = 'Call web leads';
+SELECT * FROM sales_crm.explain_rule(rule => 'Call web leads', entity => 'lead', id => 2);
+UPDATE crm.automation_rule SET is_active = true WHERE name = 'Call web leads';
+INSERT INTO crm.lead (subject, last_name, company_name, lead_source, business_phone) VALUES ('Two ovens', 'Diaz', 'Diaz Bakery', 'web', '555-0100');
+SELECT action, entity, detail FROM sales_crm.dry_run(rule => 'Call web leads', entity => 'lead', id => 3);
+SELECT activity_type, subject, state, scheduled_end_at - created_at AS due_in FROM crm.activity WHERE regarding_entity = 'lead' AND regarding_id = 3;
+SELECT f.* FROM crm.activity AS a, LATERAL sales_crm.complete_activity(activity_id => a.activity_id) AS f WHERE a.subject = 'Call 555-0100';
+INSERT INTO crm.automation_rule (name, entity, event, watched_columns, condition) VALUES
+('No steep discounts', 'quote', 'updated', 'discount_percentage', 'new.discount_percentage > 20');
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'refuse', $${"message": "'Discounts over 20 % are the sales manager''s.'"}$$ FROM crm.automation_rule WHERE name = 'No steep discounts';
+INSERT INTO crm.quote (name, account_id) VALUES ('Ovens', 1);
+UPDATE crm.quote SET discount_percentage = 30 WHERE name = 'Ovens';
+INSERT INTO crm.automation_rule (name, entity, event, condition, timing) VALUES
+('Thank payers', 'invoice', 'state_changed', $$new.status_reason = 'complete'$$, 'queued');
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'create_activity', $${"activity_type": "task", "subject": "'Thanks for ' || new.invoice_number"}$$ FROM crm.automation_rule WHERE name = 'Thank payers';
+UPDATE crm.automation_rule SET is_active = true WHERE name = 'outbox invoice.paid';
+SELECT * FROM sales_crm.pay_invoice(invoice_id => 4);
+SELECT entity, record_id, event_key, attempts, state FROM crm.automation_queue;
+SELECT * FROM sales_crm.run_due_automation();
+SELECT r.name, n.entity, n.record_id, n.event_key, n.outcome FROM crm.automation_run AS n JOIN crm.automation_rule AS r USING (automation_rule_id) ORDER BY automation_run_id;
+SELECT outbox_event_id, aggregate_entity, aggregate_id, sequence_number, event_name, payload ->> 'new_state' AS new_state
+FROM sales_crm.read_outbox(consumer => 'bookkeeping', "limit" => 100);
+SELECT * FROM sales_crm.acknowledge_outbox(consumer => 'bookkeeping', outbox_event_id => 1);
+SELECT count(*) FROM sales_crm.read_outbox(consumer => 'bookkeeping');
+SELECT kind, subject, state, regarding_entity FROM sales_crm.timeline(entity => 'account', id => 1, "limit" => 4);
 SELECT * FROM sales_crm.verify();
 \set ECHO none
 \c :home
