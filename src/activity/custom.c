@@ -3,7 +3,8 @@
  *	  Types of activities that an administrator adds, with columns of their own.
  *
  * The table of a type is an ordinary one that belongs to the organization's
- * owner. It is made as that role, from checked names and a list of types.
+ * owner. It is made as that role, from checked names and a list of types, and
+ * no type of the caller's own path or temporary schema takes their place.
  */
 #include "postgres.h"
 
@@ -12,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "activity/activity.h"
@@ -62,6 +64,7 @@ activity_add_type(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	Oid			user;
 	int			context;
+	int			nest;
 	int64		id;
 
 	check_may_add(org);
@@ -77,7 +80,9 @@ activity_add_type(PG_FUNCTION_ARGS)
 	{
 		GetUserIdAndSecContext(&user, &context);
 		SetUserIdAndSecContext(core_owner(org, "activity"), context | SECURITY_LOCAL_USERID_CHANGE);
+		nest = core_set_path("pg_catalog, pg_temp");
 		make_table(org, name, label, columns);
+		AtEOXact_GUC(true, nest);
 		SetUserIdAndSecContext(user, context);
 	}
 	return core_end_id(id);

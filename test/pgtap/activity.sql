@@ -150,6 +150,14 @@ SELECT results_eq($$SELECT activity_type, label, has_details, is_custom FROM act
 	$$VALUES ('demo_call', 'Demonstration', false, true), ('site_visit', 'Site Visit', true, true)$$, 'they stand beside the others');
 SELECT table_owner_is('crm', 'site_visit', 'postgres', 'the table belongs to the owner of the organization');
 SELECT is(col_description('crm.site_visit'::regclass, attnum), 'What came of it.', 'with its comment') FROM pg_attribute WHERE attrelid = 'crm.site_visit'::regclass AND attname = 'visit_result';
+-- What an administrator has in his own path or temporary schema does not get into a table of everybody.
+SET LOCAL ROLE tap_admin;
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (false);
+CREATE DOMAIN pg_temp.timestamptz AS pg_catalog.timestamptz CHECK (false);
+SELECT ok(sales_crm.add_activity_type(name => 'trap', columns => '[{"name": "answer", "type": "text"}, {"name": "moment", "type": "timestamptz"}]') > 0, 'types of the caller''s own');
+DROP DOMAIN pg_temp.text, pg_temp.timestamptz;
+RESET ROLE;
+SELECT is((SELECT count(*) FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid WHERE a.attrelid = 'crm.trap'::regclass AND t.typnamespace = 'pg_catalog'::regnamespace AND a.attnum > 0), 9::bigint, 'are not taken for those of PostgreSQL');
 SET LOCAL ROLE tap_seller;
 SET LOCAL search_path = tap, crm, public;
 RESET ROLE;
