@@ -34,6 +34,8 @@ static void explain(CrmFiring *firing, void *argument);
 static void explain_rule_row(Question *question);
 static char *explain_condition(Question *question);
 static char *text_of_part(const char *text, List *parts, int n);
+static int	place_of(Node *part);
+static bool find_place(Node *node, void *place);
 static void balance(char **start, char **end);
 static void explain_action(Question *question, CrmAction *action, bool would_run);
 static char *tried_value(Question *question, CrmExpression *expression, Node *node, char *text);
@@ -162,12 +164,12 @@ static char *
 text_of_part(const char *text, List *parts, int n)
 {
 	char	   *copy = pstrdup(text);
-	char	   *start = n == 0 ? copy : copy + exprLocation(list_nth(parts, n));
+	char	   *start = n == 0 ? copy : copy + place_of(list_nth(parts, n));
 	char	   *end = copy + strlen(copy);
 
 	if (n + 1 < list_length(parts))
 	{
-		end = copy + exprLocation(list_nth(parts, n + 1));
+		end = copy + place_of(list_nth(parts, n + 1));
 		while (end > start && (isspace((unsigned char) end[-1]) || end[-1] == '('))
 			end--;
 		if (end - start > 3 && pg_strncasecmp(end - 3, "and", 3) == 0)
@@ -177,6 +179,26 @@ text_of_part(const char *text, List *parts, int n)
 		start--;
 	balance(&start, &end);
 	return pnstrdup(start, end - start);
+}
+
+/* place_of returns where the text of a part begins: at the leftmost of all that it consists of, since not every node knows its own. */
+static int
+place_of(Node *part)
+{
+	int			place = PG_INT32_MAX;
+
+	(void) find_place(part, &place);
+	return place == PG_INT32_MAX ? 0 : place;
+}
+
+static bool
+find_place(Node *node, void *place)
+{
+	int			here = node ? exprLocation(node) : -1;
+
+	if (here >= 0 && here < *(int *) place)
+		*(int *) place = here;
+	return node && raw_expression_tree_walker(node, find_place, place);
 }
 
 /* balance takes off blanks, and the parentheses that have no partner inside. */

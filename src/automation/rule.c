@@ -271,6 +271,8 @@ complete_rule(CrmRow *row, CrmTicket *ticket)
 	if (row_is_null(row, "name") || row_is_null(row, "entity") || row_is_null(row, "event"))
 		return;					/* NOT NULL says it */
 	rule = rule_of_row(row);
+	if (!row_bool(row, "is_active") && ROW_IS_UPDATE(row) && !OidIsValid(get_role_oid(rule->owner, true)))
+		return;					/* switching off must be possible when the role is gone */
 	automation_check_author(rule);
 	if (!row_bool(row, "is_active"))
 		return;

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(44);
+SELECT plan(45);
 
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
@@ -40,6 +40,8 @@ SELECT pg_temp.rule('n', 'lead', 'updated', $$(new.industry = 'x' AND (new.ratin
 UPDATE crm.automation_rule SET is_active = false;
 SELECT is(pg_temp.explained('n', :lead_id), 'rule lead updated of rating, queued = not active; condition new.industry = ''x'' = null; condition (new.rating = ''hot'') = true; condition (new.industry = ''x'' AND (new.rating = ''hot'')) = null', 'NULL is not true; a rule that is switched off');
 SELECT pg_temp.no_rules() \gset
+SELECT pg_temp.rule('array', 'lead', 'updated', 'new.lead_id > 0 AND (ARRAY[true, false])[1] AND (ARRAY[1, 2])[2] = 2') \gset
+SELECT is(pg_temp.explained('array', :lead_id, 'condition'), 'condition new.lead_id > 0 = true; condition (ARRAY[true, false])[1] = true; condition (ARRAY[1, 2])[2] = 2 = true; condition new.lead_id > 0 AND (ARRAY[true, false])[1] AND (ARRAY[1, 2])[2] = 2 = true', 'parts that do not know where they stand in the text');
 SELECT pg_temp.refused(format('SELECT * FROM sales_crm.explain_rule(''none'', ''lead'', %s)', :lead_id), 'P0002', 'an unknown rule');
 SELECT pg_temp.rule('a', 'account', 'created', NULL) \gset
 SELECT pg_temp.refused(format('SELECT * FROM sales_crm.explain_rule(''a'', ''lead'', %s)', :lead_id), '22023', 'a rule of another entity');
