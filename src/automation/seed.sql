@@ -10,7 +10,12 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'retry_dead_automation'),
     ('admin', 'function', 'read_outbox'),
     ('admin', 'function', 'acknowledge_outbox'),
-    ('admin', 'function', 'purge_outbox');
+    ('admin', 'function', 'purge_outbox'),
+    -- copies of records, and messages about them, whoever may see the records themselves
+    ('admin', 'reading', 'automation_queue'),
+    ('admin', 'reading', 'automation_run'),
+    ('admin', 'reading', 'outbox_event'),
+    ('admin', 'reading', 'outbox_aggregate');
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'territory_area'),

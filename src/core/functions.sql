@@ -9,4 +9,4 @@ COMMENT ON FUNCTION settle_series() IS 'Trigger, BEFORE each row of number_serie
 
 CREATE FUNCTION verify(OUT check_name text, OUT entity text, OUT record_id bigint, OUT detail text) RETURNS SETOF record
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'core_verify';
-COMMENT ON FUNCTION verify() IS 'Proves the invariants of the current organization: header totals = lines, no half conversion, states match their history, numbers unique, invoiced at most ordered. Returns a row for each broken one (check_name, entity, record_id, detail); no row means all hold. Read-only; takes time in proportion to the data.';
+COMMENT ON FUNCTION verify() IS 'Proves the invariants of the current organization: header totals = lines, no half conversion, states match their history, numbers unique, invoiced at most ordered. Returns a row for each broken one (check_name, entity, record_id, detail); no row means all hold. What the caller may not read is not checked: for level read the queue, log and outbox of automation. Read-only; takes time in proportion to the data.';

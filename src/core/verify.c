@@ -6,7 +6,9 @@
 
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "core/core.h"
@@ -66,13 +68,16 @@ core_verify(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* run_check adds the rows that one check finds to the result. */
+/* run_check adds the rows that one check finds to the result; one of a table that the caller may not read is left out. */
 static void
 run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result)
 {
+	Oid			relid = get_relname_relid(check->entity, org->oid);
 	uint64		n;
 
 	CHECK_FOR_INTERRUPTS();
+	if (OidIsValid(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return;
 	check->statement.is_report = true;
 	n = core_run(org, &check->statement, NULL);
 	for (uint64 i = 0; i < n; i++)

@@ -39,6 +39,15 @@ static CrmStatement select_access = {
 	.sql = "SELECT role_name, access_level FROM @role_access ORDER BY 1, 2"
 };
 
+/* all tables and views but those that are read by an access level of their own */
+static CrmStatement select_open_tables = {
+	.sql = "SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', $2, c.relname), ', ' ORDER BY c.relname) FROM pg_catalog.pg_class c "
+	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+	"AND NOT EXISTS (SELECT FROM @access_rule r WHERE r.object_kind = 'reading' AND r.object_name = c.relname)",
+	.argtypes = {OIDOID, TEXTOID},
+	.is_report = true
+};
+
 PG_FUNCTION_INFO_V1(security_grant_access);
 
 /* security_grant_access gives a role an access level on the current organization. */
@@ -152,8 +161,9 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 
 			if (kind == NULL || name == NULL)
 				continue;
-			if (strcmp(kind, "table") == 0)
-				execute(psprintf("GRANT INSERT, UPDATE, DELETE ON %s.%s TO %s", org->quoted,
+			if (strcmp(kind, "function") != 0)
+				execute(psprintf("GRANT %s ON %s.%s TO %s",
+								 strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT", org->quoted,
 								 quote_identifier(name), quote_identifier(role)));
 			else
 				execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
@@ -162,12 +172,15 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 	}
 }
 
-/* grant_schemas lets a role see the organization: names and all rows of its policies. */
+/* grant_schemas lets a role see the organization: names and all rows of its policies, but what a level of its own reads. */
 static void
 grant_schemas(CrmOrganization *org, const char *role)
 {
+	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid)), core_text_value(org->name)};
+
 	execute(psprintf("GRANT USAGE ON SCHEMA sales_crm, %s TO %s", org->quoted, role));
-	execute(psprintf("GRANT SELECT ON ALL TABLES IN SCHEMA %s TO %s", org->quoted, role));
+	core_run_as_owner(org, &select_open_tables, "access_rule", args);
+	execute(psprintf("GRANT SELECT ON %s TO %s", core_result_name(0, 1), role));
 }
 
 static void

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(54);
+SELECT plan(58);
 
 CREATE ROLE tap_boss;
 CREATE ROLE tap_other;
@@ -47,6 +47,18 @@ SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, 
 SELECT pg_temp.refused($$UPDATE crm.automation_action SET parameters = '{"entity": "tap_log", "values": {"what": "1"}}'$$, '42501', 'nor changes one', 'tap_other');
 SELECT pg_temp.refused($$UPDATE crm.automation_rule SET condition = 'false'$$, '42501', 'nor its condition', 'tap_other');
 SELECT is(pg_temp.refusal($$INSERT INTO crm.automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, outcome) VALUES (1, 'lead', 1, 'created', 'x', now(), now(), 'done')$$, 'tap_boss'), '42501', 'nobody writes the log');
+
+-- A role that is dropped leaves rules that can be switched off.
+CREATE ROLE tap_leaver;
+SELECT sales_crm.grant_access(role => 'tap_leaver', level => 'read') \g /dev/null
+INSERT INTO crm.automation_rule (name, entity, event, rule_owner) VALUES ('left', 'lead', 'created', 'tap_leaver');
+DROP OWNED BY tap_leaver;
+DROP ROLE tap_leaver;
+SELECT is(pg_temp.new_lead_of('tap_seller'), 'SC012', 'a rule whose owner is gone refuses the change');
+SELECT is(pg_temp.outcome($$UPDATE crm.automation_rule SET is_active = false WHERE name = 'left' RETURNING 'off'$$, 'tap_boss'), 'off', 'and can be switched off');
+SELECT pg_temp.refused($$UPDATE crm.automation_rule SET is_active = true WHERE name = 'left'$$, '42704', 'but not on again', 'tap_boss');
+SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'notify', '{"channel": "x"}' FROM crm.automation_rule WHERE name = 'left'$$, '42704', 'nor may it get actions', 'tap_boss');
+DELETE FROM crm.automation_rule WHERE name = 'left';
 
 -- A rule has the rights of its owner, whoever sets it off.
 SELECT is(pg_temp.new_lead_of('tap_seller'), 'stored', 'a seller sets it off, who may not write the table');

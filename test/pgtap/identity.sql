@@ -11,7 +11,7 @@ CREATE ROLE tap_pool;
 CREATE ROLE tap_pool_member IN ROLE tap_pool;
 SELECT owner_id AS default_team FROM crm.team WHERE is_default \gset
 
-SELECT plan(219);
+SELECT plan(235);
 
 -- grant_access.
 SELECT is(pg_temp.outcome(format('SELECT sales_crm.grant_access(role => %L, level => %L)', role, level)), level, role || ' is given ' || level)
@@ -32,6 +32,10 @@ INSERT INTO may VALUES
 	('SELECT count(*) FROM crm.lead', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM crm.status_history', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM crm.option_value', '42501', '-', '-', '-'),
+	('SELECT count(*) FROM crm.automation_rule', '42501', '-', '-', '-'),
+	('SELECT count(*) FROM crm.automation_run', '42501', '42501', '42501', '-'),
+	('SELECT count(*) FROM crm.automation_queue', '42501', '42501', '42501', '-'),
+	('SELECT count(*) FROM crm.outbox_event', '42501', '42501', '42501', '-'),
 	('SELECT sales_crm.version()', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM sales_crm.verify()', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM sales_crm.preview_qualify_lead(lead_id => :lead)', '42501', '-', '-', '-'),
