@@ -5,12 +5,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "activity/kind.h"
 
+static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
+static bool is_seen(Oid relid);
 static const char *key_of_entity(CrmOrganization *org, const char *entity);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
@@ -51,22 +57,12 @@ PG_FUNCTION_INFO_V1(activity_go_with_record);
 void
 activity_check_record(CrmRow *row, const char *entity_column, const char *key_column)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	char	   *entity = row_text(row, entity_column);
-	uint64		found;
 
 	if (entity == NULL || row_is_null(row, key_column) ||
 		(ROW_IS_UPDATE(row) && !row_changed(row, entity_column) && !row_changed(row, key_column)))
 		return;
-	{
-		const char *key = key_of_entity(row->org, entity);
-		CrmValue	args[] = {CRM_INT8(row_int8(row, key_column))};
-
-		SPI_connect();
-		found = core_run(row->org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1", quote_identifier(entity), key), types), args);
-		SPI_finish();
-	}
-	if (found > 0)
+	if (is_there(row->org, entity, key_of_entity(row->org, entity), row_int8(row, key_column)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -75,6 +71,38 @@ activity_check_record(CrmRow *row, const char *entity_column, const char *key_co
 					   RelationGetRelationName(row->rel), entity),
 			 errhint("Check %s and %s, and your row rights.", entity_column, key_column),
 			 errtablecol(row->rel, row_column(row, key_column) + 1)));
+}
+
+/*
+ * is_there looks for a record that the caller may see. It stays until the end
+ * of the transaction, as with a foreign key: who deletes it waits, and takes
+ * along what came meanwhile.
+ */
+static bool
+is_there(CrmOrganization *org, const char *entity, const char *key, int64 id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(id)};
+	Oid			relid = get_relname_relid(entity, org->oid);
+	bool		is_table = get_rel_relkind(relid) == RELKIND_RELATION || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+	char	   *look = psprintf("SELECT 1 FROM @%s WHERE %s = $1", quote_identifier(entity), key);
+	bool		found = true;
+
+	SPI_connect();
+	if (!is_table || !is_seen(relid))
+		found = core_run(org, core_intern(look, types), args) > 0;
+	if (is_table && found)
+		found = core_run_as_owner(org, core_intern(psprintf("%s FOR KEY SHARE", look), types), entity, args) > 0;
+	SPI_finish();
+	return found;
+}
+
+/* is_seen tells that the caller may read all rows of a table. */
+static bool
+is_seen(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
 }
 
 /* activity_refuse_closed keeps what belongs to a closed activity; it stays open meanwhile. */
