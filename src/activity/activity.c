@@ -170,11 +170,17 @@ moment_of(const CrmRow *row, const char *column)
 	return DatumGetTimestampTz(row_datum_as(row, column, TIMESTAMPTZOID));
 }
 
+/* set_minutes stores how long something takes: nothing that can be said of what begins or ends at infinity. */
 static void
 set_minutes(CrmRow *row, const char *column, TimestampTz start, TimestampTz end)
 {
 	int64		minutes = (end - start) / USECS_PER_MINUTE;
 
+	if (TIMESTAMP_NOT_FINITE(start) || TIMESTAMP_NOT_FINITE(end))
+	{
+		row_set_null(row, column);
+		return;
+	}
 	row_set_as(row, column, INT4OID, Int32GetDatum((int32) Min(minutes, PG_INT32_MAX)));
 }
 

@@ -34,7 +34,7 @@ static void check_limit(int32 limit);
 #define ENTRIES \
 	"SELECT a.sort_at AS occurred_at, a.activity_id * 2 AS entry_id, a.activity_type AS kind, a.activity_id, " \
 	"NULL::bigint AS note_id, a.subject, a.state, a.owner_id, a.regarding_entity, a.regarding_id FROM @activity a "
-#define BEFORE_ACTIVITY "(a.sort_at, a.activity_id) < ($3, ($4 + 1) / 2) "
+#define BEFORE_ACTIVITY "(a.sort_at, a.activity_id) < ($3, $4 / 2 + $4 % 2) "
 #define NEWEST_ACTIVITY "ORDER BY a.sort_at DESC, a.activity_id DESC LIMIT $5"
 
 static const Oid timeline_types[CRM_MAX_ARGS] = {TEXTOID, INT8OID, TIMESTAMPTZOID, INT8OID, INT4OID};

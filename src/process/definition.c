@@ -22,6 +22,7 @@ typedef struct Problem
 
 static void refuse_active(CrmRow *row, CrmStatement *statement, const char *key);
 static void complete_stage(CrmRow *row, CrmTicket *ticket);
+static void keep_entity(CrmRow *row);
 static void complete_part(CrmRow *row, CrmTicket *ticket);
 static void before_delete_stage(CrmRow *row);
 static void before_delete_part(CrmRow *row);
@@ -55,6 +56,10 @@ static CrmStatement share_process = {
 static CrmStatement share_process_of_stage = {
 	.sql = "SELECT p.state, p.name FROM @process p JOIN @process_stage s USING (process_id) "
 	"WHERE s.process_stage_id = $1 FOR SHARE OF p",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_stay = {
+	.sql = "SELECT 1 FROM @process_stage_history WHERE process_stage_id = $1 LIMIT 1",
 	.argtypes = {INT8OID}
 };
 static CrmStatement find_process = {
@@ -142,6 +147,29 @@ static void
 complete_stage(CrmRow *row, CrmTicket *ticket)
 {
 	refuse_active(row, &share_process, "process_id");
+	if (ROW_IS_UPDATE(row) && row_changed(row, "entity"))
+		keep_entity(row);
+}
+
+/* keep_entity refuses another table for a stage that instances have been in: they work on a record of the one it has. */
+static void
+keep_entity(CrmRow *row)
+{
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "process_stage_id"))};
+	uint64		n;
+
+	SPI_connect();
+	n = core_run_as_owner(row->org, &find_stay, "process_stage_history", args);
+	SPI_finish();
+	if (n == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("a stage that records have been in stays about its table"),
+			 errdetail("Stage \"%s\" is in the path of at least one instance.", row_text(row, "name")),
+			 errhint("Insert another stage, or make another process."),
+			 errtablecol(row->rel, row_column(row, "entity") + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "process_stage_entity_kept")));
 }
 
 static void

@@ -137,6 +137,10 @@ SELECT results_eq(format($$SELECT connected_record, connected_role FROM connecti
 SELECT is(refusal(format('INSERT INTO connection (entity_1, record_id_1, entity_2, record_id_2) VALUES (''contact'', %1$s, ''contact'', %1$s)', id('Ann'))), '23514', 'nobody is connected with himself');
 SELECT refused(format('INSERT INTO connection (entity_1, record_id_1, entity_2, record_id_2) VALUES (''contact'', %s, ''contact'', -1)', id('Ann')), '23503', 'nor with nobody');
 
+-- What has no end takes no number of minutes.
+INSERT INTO crm.activity (activity_type, subject, scheduled_start_at, scheduled_end_at) VALUES ('task', 'For ever', '1990-01-01', 'infinity') RETURNING scheduled_duration_minutes IS NULL AS no_minutes \gset
+SELECT ok(:'no_minutes', 'a due time at infinity gives no duration');
+
 -- Types of an administrator.
 CREATE ROLE tap_admin;
 CREATE ROLE tap_seller;

@@ -100,8 +100,16 @@ SELECT is(sales_crm.deactivate_process(process_name => 'Lead to Cash'), 'inactiv
 SELECT lives_ok($$UPDATE process_step SET is_required = true WHERE column_name = 'fulfilled_on'$$, 'it is edited then');
 SELECT is(sales_crm.deactivate_process(process_name => 'Lead to Opportunity Sales Process'), 'inactive', 'another one makes room');
 SELECT is(sales_crm.activate_process(process_name => 'Lead to Cash'), 'active', 'and active again');
+-- A stage that an instance has been in keeps its table, or the instance would stand in a stage without a record.
+INSERT INTO lead (last_name) VALUES ('Ode') RETURNING lead_id \gset
+SELECT sales_crm.start_process(entity => 'lead', record_id => :lead_id, process_name => 'Lead to Cash') > 0 \g /dev/null
+SELECT is(sales_crm.deactivate_process(process_name => 'Lead to Cash'), 'inactive', 'deactivated with an instance');
+SELECT refused($$UPDATE process_stage SET entity = 'invoice' FROM process AS p WHERE p.process_id = process_stage.process_id AND p.name = 'Lead to Cash' AND process_stage.name = 'Qualify'$$, '23514', 'its stage stays about leads');
+SELECT lives_ok($$UPDATE process_stage SET entity = 'quote' FROM process AS p WHERE p.process_id = process_stage.process_id AND p.name = 'Lead to Cash' AND process_stage.name = 'Close'$$, 'one that no record has been in may be about another table');
+SELECT lives_ok($$UPDATE process_stage SET entity = 'opportunity' FROM process AS p WHERE p.process_id = process_stage.process_id AND p.name = 'Lead to Cash' AND process_stage.name = 'Close'$$, 'and again about the first');
+SELECT is(sales_crm.activate_process(process_name => 'Lead to Cash'), 'active', 'active with its instance');
 SELECT is((SELECT string_agg(from_state || '-' || to_state, ' ' ORDER BY status_history_id) FROM status_history WHERE entity = 'process'
-	AND record_id = (SELECT process_id FROM process WHERE name = 'Lead to Cash') AND changed_at = now()), 'active-inactive inactive-active active-inactive inactive-active', 'its history tells');
+	AND record_id = (SELECT process_id FROM process WHERE name = 'Lead to Cash') AND changed_at = now()), 'active-inactive inactive-active active-inactive inactive-active active-inactive inactive-active', 'its history tells');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT * FROM finish();
 ROLLBACK;

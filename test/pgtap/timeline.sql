@@ -82,5 +82,6 @@ SELECT count(*) FROM sales_crm.timeline(entity => 'account', id => id('Contoso')
 SELECT cmp_ok(blocks_read(format('SELECT * FROM sales_crm.timeline(entity => ''account'', id => %s)', id('Contoso'))), '<', 400::bigint, 'a page of an account with 20,000 activities reads few blocks');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+SELECT lives_ok($$SELECT t.* FROM (SELECT max(account_id) AS id FROM crm.account) AS newest, LATERAL sales_crm.timeline(entity => 'account', id => newest.id, before_at => now(), before_entry_id => 9223372036854775807) AS t$$, 'the largest key is a place in a timeline too');
 SELECT * FROM finish();
 ROLLBACK;
