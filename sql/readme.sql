@@ -69,7 +69,7 @@ SELECT * FROM sales_crm.explain_rule(rule => 'Call web leads', entity => 'lead',
 UPDATE crm.automation_rule SET is_active = true WHERE name = 'Call web leads';
 INSERT INTO crm.lead (subject, last_name, company_name, lead_source, business_phone) VALUES ('Two ovens', 'Diaz', 'Diaz Bakery', 'web', '555-0100');
 SELECT action, entity, detail FROM sales_crm.dry_run(rule => 'Call web leads', entity => 'lead', id => 3);
-SELECT activity_type, subject, state, scheduled_end_at - created_at AS due_in FROM crm.activity WHERE regarding_entity = 'lead' AND regarding_id = 3;
+SELECT activity_type, subject, state, extract(hour FROM scheduled_end_at - created_at)::integer AS hours FROM crm.activity WHERE regarding_entity = 'lead' AND regarding_id = 3;
 SELECT f.* FROM crm.activity AS a, LATERAL sales_crm.complete_activity(activity_id => a.activity_id) AS f WHERE a.subject = 'Call 555-0100';
 INSERT INTO crm.automation_rule (name, entity, event, watched_columns, condition) VALUES
 ('No steep discounts', 'quote', 'updated', 'discount_percentage', 'new.discount_percentage > 20');
