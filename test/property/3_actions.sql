@@ -383,7 +383,7 @@ CREATE FUNCTION play.choices(of_chain integer) RETURNS TABLE (action text, entit
 		       ('activate_quote', 'quote', 'draft', 3, CASE WHEN d.pricing_error <> 'none' THEN 'SC005' END),
 		       ('win_quote', 'quote', 'active', 0.7, NULL),
 		       ('close_quote', 'quote', 'active', 0.5, NULL),
-		       ('revise_quote', 'quote', 'active', 2, NULL),
+		       ('revise_quote', 'quote', 'active', 4, NULL),
 		       ('revise_quote', 'quote', 'closed', 0.5, CASE WHEN d.others > 0 THEN 'SC011' END),
 		       ('accept_quote', 'quote', 'active', 3, NULL),
 		       ('create_order_from_quote', 'quote', 'won', CASE WHEN d.is_free THEN 3 ELSE 0.1 END, CASE WHEN NOT d.is_free THEN 'SC011' END),

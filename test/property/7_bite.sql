@@ -54,7 +54,7 @@ INSERT INTO play.spoiled SELECT 'a lost line', 'quote', quote_id, NULL, 'total_l
 CREATE TEMP TABLE moved AS
 	SELECT l.entity, l.id, l.line_id, i.price_list_item_id FROM oracle.line AS l JOIN oracle.header AS h USING (entity, id)
 	JOIN crm.price_list_item AS i ON i.price_list_id = h.price_list_id AND i.product_id = l.product_id AND i.unit_id = l.unit_id
-	WHERE l.entity = 'quote' AND l.line_kind = 'standard' AND NOT l.is_price_overridden AND l.pricing_error = 'none' AND i.pricing_method = 'currency_amount'
+	WHERE l.entity = 'quote' AND l.line_kind = 'standard' AND l.product_type = 'product' AND NOT l.is_price_overridden AND l.pricing_error = 'none' AND i.pricing_method = 'currency_amount'
 		AND NOT EXISTS (SELECT FROM play.spoiled AS s WHERE s.entity = 'quote' AND s.id = h.id) ORDER BY l.line_id LIMIT 1;
 UPDATE crm.price_list_item SET amount = amount + 1 WHERE price_list_item_id = (SELECT price_list_item_id FROM moved);
 INSERT INTO play.repriced SELECT play.round(), entity, id FROM moved;
