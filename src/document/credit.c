@@ -26,6 +26,8 @@ static void check_named(const Credited *invoice, const CrmProgressList *list, co
 static bool takes_all(const CrmProgressList *list, const CrmParts *parts);
 static void keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
 static void refuse_nothing(const Credited *invoice);
+static void write_header(CrmOrganization *org, CrmStatement *statement, int64 invoice_id, int64 credit_id, bool is_last);
+static void check_down_payment(CrmOrganization *org, int64 id, const char *number);
 static void recount(CrmOrganization *org, const int64 *ids, int n);
 static void refuse_change(const CrmRow *row, const char *detail);
 
@@ -55,6 +57,17 @@ static CrmStatement settle_header = {
 	"coalesce(sum(l.extended_amount - l.tax_amount) FILTER (WHERE l.invoice_id = $2), 0) AS part "
 	"FROM @invoice_product l WHERE l.invoice_id IN ($1, $2) AND l.line_kind = 'standard' "
 	"AND l.down_payment_invoice_id IS NULL) k WHERE n.invoice_id = $2) x WHERE v.invoice_id = $2",
+	.argtypes = {INT8OID, INT8OID, BOOLOID}
+};
+/* What an early payment saved is not paid out again: a credit note carries its share of it, the last one the rest. */
+static CrmStatement take_saving_back = {
+	.sql = "UPDATE @invoice v SET early_payment_discount_amount = x.saved FROM ("
+	"SELECT CASE WHEN $3 THEN -o.early_payment_discount_amount - t.saved "
+	"ELSE round(o.early_payment_discount_amount * n.total_amount / o.total_amount, c.decimals) END AS saved "
+	"FROM @invoice n JOIN @currency c USING (currency_code) JOIN @invoice o ON o.invoice_id = $1, "
+	"LATERAL (SELECT coalesce(sum(i.early_payment_discount_amount), 0) AS saved "
+	"FROM @invoice i WHERE i.credited_invoice_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled') t "
+	"WHERE n.invoice_id = $2 AND o.early_payment_discount_amount <> 0) x WHERE v.invoice_id = $2",
 	.argtypes = {INT8OID, INT8OID, BOOLOID}
 };
 static CrmStatement recount_lines = {
@@ -94,6 +107,16 @@ static CrmStatement find_lost_deduction = {
 	.argtypes = {INT8OID}
 };
 
+/* The last invoice of an order that a down payment is for, when nothing of it is left that could deduct that. */
+static CrmStatement find_final = {
+	.sql = "SELECT v.invoice_number FROM @invoice d JOIN @invoice v ON v.sales_order_id = d.sales_order_id "
+	"AND v.invoice_type = 'invoice' AND v.state <> 'canceled' WHERE d.invoice_id = $1 "
+	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = d.sales_order_id "
+	"AND l.line_kind = 'standard' AND l.product_type <> 'required_bundle_member' "
+	"AND abs(l.quantity) > abs(l.quantity_returned + l.quantity_invoiced)) ORDER BY v.invoice_id DESC LIMIT 1",
+	.argtypes = {INT8OID}
+};
+
 PG_FUNCTION_INFO_V1(document_create_credit_note);
 PG_FUNCTION_INFO_V1(document_count_credited);
 PG_FUNCTION_INFO_V1(document_keep_amounts);
@@ -126,6 +149,7 @@ document_create_credit_note(PG_FUNCTION_ARGS)
 		keep_deductions(&invoice, &list, &parts);
 	credit_id = document_convert(org, &conversion, id, 0, NULL, 0);
 	recount(org, parts.ids, parts.n);
+	write_header(org, &take_saving_back, id, credit_id, conversion.is_last);
 	return core_end_id(credit_id);
 }
 
@@ -256,10 +280,17 @@ void
 document_finish_credit(CrmOrganization *org, const CrmConversion *conversion,
 					   int64 source_id, int64 target_id)
 {
-	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice", .ids = &target_id, .n = 1};
-	CrmValue	args[] = {CRM_INT8(source_id), CRM_INT8(target_id), CRM_BOOL(conversion->is_last)};
+	write_header(org, &settle_header, source_id, target_id, conversion->is_last);
+}
 
-	lifecycle_run(org, &ticket, &settle_header, args);
+/* write_header runs a statement on a credit note ($2) of an invoice ($1), the last one or not ($3). */
+static void
+write_header(CrmOrganization *org, CrmStatement *statement, int64 invoice_id, int64 credit_id, bool is_last)
+{
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice", .ids = &credit_id, .n = 1};
+	CrmValue	args[] = {CRM_INT8(invoice_id), CRM_INT8(credit_id), CRM_BOOL(is_last)};
+
+	lifecycle_run(org, &ticket, statement, args);
 }
 
 /*
@@ -302,7 +333,26 @@ document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number
 				 errhint("Make a new invoice instead."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 	if (core_run(org, &lock_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
-		document_require_not_deducted(org, core_result_int8(0, 2), core_result_name(0, 3), "credited otherwise");
+		check_down_payment(org, core_result_int8(0, 2), core_result_name(0, 3));
+}
+
+/* check_down_payment keeps a down payment credited that no invoice could deduct any more, or one does as it is. */
+static void
+check_down_payment(CrmOrganization *org, int64 id, const char *number)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+
+	document_require_not_deducted(org, id, number, "credited otherwise");
+	document_hold_order_of(org, id);
+	if (core_run_newest(org, &find_final, args) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+			 errmsg("the credit note cannot be canceled: no invoice would deduct the down payment"),
+			 errdetail("Invoice %s is the last one of the order, and was made without down payment %s.",
+					   core_result_text(0, 1), number),
+			 errhint("Cancel that invoice first."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 }
 
 /* document_recount_credited counts anew what is credited of the lines that a credit note takes back. */

@@ -29,6 +29,7 @@ static void withdraw_discount(CrmOrganization *org, int64 payment_id);
 static Datum amount_to_pay(const Invoice *invoice, CrmValue wanted);
 static void refuse_amount(const Invoice *invoice, Datum amount);
 static void settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move);
+static void refuse_saving(const Invoice *invoice);
 static void refuse_paid(const Invoice *invoice);
 static void recount(CrmOrganization *org, int64 invoice_id);
 static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
@@ -47,7 +48,8 @@ static CrmStatement insert_payment = {
 };
 static CrmStatement settle_invoice = {
 	.sql = "UPDATE @invoice SET state = $2, status_reason = $3, (amount_paid, early_payment_discount_amount) = "
-	"(SELECT coalesce(sum(p.amount), 0), coalesce(sum(p.discount_amount), 0) FROM @payment p "
+	"(SELECT coalesce(sum(p.amount), 0), CASE WHEN invoice_type = 'credit_note' THEN early_payment_discount_amount "
+	"ELSE coalesce(sum(p.discount_amount), 0) END FROM @payment p "
 	"WHERE p.invoice_id = $1 AND p.canceled_at IS NULL) WHERE invoice_id = $1",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID}
 };
@@ -62,6 +64,11 @@ static CrmStatement cancel_one = {
 static CrmStatement count_payments = {
 	.sql = "SELECT count(*), max(payment_id) FILTER (WHERE discount_amount <> 0) "
 	"FROM @payment WHERE invoice_id = $1 AND canceled_at IS NULL",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_saving_credited = {
+	.sql = "SELECT invoice_number FROM @invoice WHERE credited_invoice_id = $1 AND state <> 'canceled' "
+	"AND early_payment_discount_amount <> 0 LIMIT 1",
 	.argtypes = {INT8OID}
 };
 static CrmStatement clear_discount = {
@@ -162,6 +169,8 @@ document_cancel_payment(PG_FUNCTION_ARGS)
 				 errhint("Use pay_invoice() for a new payment."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 	args[0] = CRM_INT8(invoice.id);
+	if (core_run_newest(org, &find_saving_credited, args) > 0)
+		refuse_saving(&invoice);
 	core_run(org, &count_payments, args);
 	is_paid = core_result_int8(0, 1) > 0;
 	withdraw_discount(org, core_result_int8(0, 2));
@@ -365,6 +374,19 @@ refuse_amount(const Invoice *invoice, Datum amount)
 					   money_text(invoice->total), money_text(invoice->paid), money_text(invoice->balance)),
 			 errhint("Pay at most what is open, or leave amount out to pay all of it."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/* refuse_saving keeps payments whose early discount a credit note took back. */
+static void
+refuse_saving(const Invoice *invoice)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+			 errmsg("the payment cannot be canceled: a credit note took back what it saved"),
+			 errdetail("Invoice %s is credited by %s, less the discount of its early payment.", invoice->number,
+					   core_result_text(0, 1)),
+			 errhint("Use cancel_invoice() on the credit note first."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "payment")));
 }
 
 static void

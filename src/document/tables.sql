@@ -139,7 +139,7 @@ CREATE TABLE invoice (
     amount_paid numeric(19,4) NOT NULL DEFAULT 0,    -- Sum of its payments; computed.
     early_payment_date date,    -- Last day on which an early payment saves something; from the payment terms when the invoice is made.
     early_payment_percentage numeric(7,4),    -- Percent of the total that it saves; from the payment terms when the invoice is made.
-    early_payment_discount_amount numeric(19,4) NOT NULL DEFAULT 0,    -- What the customer saved by paying early; computed.
+    early_payment_discount_amount numeric(19,4) NOT NULL DEFAULT 0,    -- What the customer saved by paying early; a credit note takes its share back (negative); computed.
     balance_amount numeric(19,4) NOT NULL DEFAULT 0,    -- Total less what is paid and less what an early payment saved; computed.
     is_price_locked boolean NOT NULL DEFAULT false,    -- True: prices stay as they are when the catalogue changes. Invoices made from another record start locked;
                                                        -- set by sales_crm.lock_invoice_pricing() and unlock_invoice_pricing().

@@ -127,17 +127,22 @@ static CrmCheck checks[] = {
 			"', payments say ' || s.amount || ' and ' || s.saved FROM @invoice v, "
 			"LATERAL (SELECT coalesce(sum(p.amount), 0) AS amount, coalesce(sum(p.discount_amount), 0) AS saved "
 			"FROM @payment p WHERE p.invoice_id = v.invoice_id AND p.canceled_at IS NULL) s "
-			"WHERE s.amount <> v.amount_paid OR s.saved <> v.early_payment_discount_amount "
+			"WHERE s.amount <> v.amount_paid OR (s.saved <> v.early_payment_discount_amount AND v.invoice_type <> 'credit_note') "
 			"OR v.balance_amount <> v.total_amount - v.amount_paid - v.early_payment_discount_amount"}},
 	{"early_payment", "invoice", {
 			.sql = "SELECT v.invoice_id, 'saved ' || v.early_payment_discount_amount || ' by an early payment' "
 			"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.early_payment_discount_amount <> 0 "
-			"AND (v.balance_amount <> 0 OR v.invoice_type = 'credit_note' OR v.early_payment_discount_amount IS DISTINCT FROM "
+			"AND v.invoice_type <> 'credit_note' AND (v.balance_amount <> 0 OR v.early_payment_discount_amount IS DISTINCT FROM "
 			"round(v.total_amount * v.early_payment_percentage / 100, c.decimals))"}},
+	{"early_payment_credited", "invoice", {
+			.sql = "SELECT o.invoice_id, 'saved ' || o.early_payment_discount_amount || ' by an early payment, its credit notes take back ' || -t.saved "
+			"FROM @invoice o, LATERAL (SELECT coalesce(sum(n.early_payment_discount_amount), 0) AS saved FROM @invoice n "
+			"WHERE n.credited_invoice_id = o.invoice_id AND n.state <> 'canceled') t "
+			"WHERE t.saved <> 0 AND abs(t.saved) > abs(o.early_payment_discount_amount)"}},
 	{"paid_state", "invoice", {
 			.sql = "SELECT invoice_id, state || '/' || status_reason || ' with a balance of ' || balance_amount FROM @invoice "
 			"WHERE (state = 'paid' AND (status_reason = 'complete') <> (balance_amount = 0)) "
-			"OR (state <> 'paid' AND (amount_paid <> 0 OR early_payment_discount_amount <> 0))"}}
+			"OR (state <> 'paid' AND (amount_paid <> 0 OR (early_payment_discount_amount <> 0 AND invoice_type <> 'credit_note')))"}}
 };
 
 /* document_add_checks registers the checks above and the sums of each document. */

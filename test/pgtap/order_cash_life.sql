@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(81);
+SELECT plan(84);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -147,6 +147,16 @@ SELECT bill('i2') \gset
 SELECT remember('c3', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i2')) \gset
 SELECT refused(format('UPDATE invoice SET %s WHERE invoice_id = %s', what, id('c3')), 'SC002', 'a credit note keeps it: ' || what)
 FROM unnest(ARRAY['discount_amount = 1', 'freight_amount = 0', 'discount_percentage = 0']) AS what;
+-- A down payment that was given back stays so once the last invoice was made without it.
+SELECT new_order() \gset
+SELECT remember('d1', invoice_id) FROM sales_crm.create_down_payment_invoice(sales_order_id => id('o'), percentage => 30) \gset
+SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('d1')) \gset
+SELECT bill('i1') \gset
+SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'SC011', 'no invoice would deduct it any more');
+SELECT sales_crm.cancel_invoice(invoice_id => id('i1')) \gset
+SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'while the order is open it may come back');
+SELECT bill('i2') \gset
+SELECT is((SELECT count(*) FROM invoice_product WHERE down_payment_invoice_id = id('d1')), 1::bigint, 'and is deducted');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold at the end');
 SELECT * FROM finish();
 ROLLBACK;

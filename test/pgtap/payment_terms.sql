@@ -1,7 +1,7 @@
 -- Payment terms as rows, due dates, and what an early payment saves, to the cent.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(47);
+SELECT plan(54);
 
 CREATE FUNCTION tap.money_of(wanted bigint) RETURNS text LANGUAGE sql AS
 	'SELECT format(''%s/%s paid %s saved %s open %s'', state, status_reason, amount_paid, early_payment_discount_amount, balance_amount) FROM invoice WHERE invoice_id = wanted';
@@ -107,6 +107,24 @@ SELECT remember('i', invoice_id) FROM sales_crm.fulfill_order(sales_order_id => 
 SELECT is((due_date - invoice_date, early_payment_date - invoice_date, early_payment_percentage)::text, '(30,10,2.0000)', 'an order''s invoice too') FROM invoice WHERE invoice_id = id('i');
 SELECT count(*) FROM sales_crm.pay_invoice(invoice_id => id('i')) \gset
 SELECT is(money_of(id('i')), 'paid/complete paid 49.0000 saved 1.0000 open 0.0000', 'and is settled by 49 of 50');
+
+-- What was saved is not paid out again: credit notes of an invoice that was paid early take their share of the discount back.
+SELECT remember('paid early', id('i')) \gset
+SELECT remember('i', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('paid early')) \gset
+SELECT is((total_amount, early_payment_discount_amount, balance_amount)::text, '(-50.0000,-1.0000,-49.0000)', '49 of 50 are owed back') FROM invoice WHERE invoice_id = id('i');
+SELECT refused(format('SELECT * FROM sales_crm.cancel_payment(payment_id => %s)', payment_id), 'SC011', 'the saving stays while it is credited') FROM payment WHERE invoice_id = id('paid early');
+SELECT count(*) FROM sales_crm.pay_invoice(invoice_id => id('i')) \gset
+SELECT is(money_of(id('i')), 'paid/complete paid -49.0000 saved -1.0000 open 0.0000', 'and paid out');
+WITH made AS (INSERT INTO invoice (account_id, payment_terms) VALUES (id('Contoso'), '2_percent_10_net_30') RETURNING invoice_id) SELECT remember('i', invoice_id) FROM made \gset
+INSERT INTO invoice_product (invoice_id, product_description, quantity, price_per_unit) VALUES (id('i'), 'Thing', 3, 33.35);
+SELECT count(*) FROM sales_crm.pay_invoice(invoice_id => id('i')) \gset
+SELECT is(money_of(id('i')), 'paid/complete paid 98.0500 saved 2.0000 open 0.0000', 'three of 33.35 paid early');
+SELECT remember('part', c.invoice_id) FROM invoice_product AS l, LATERAL sales_crm.create_credit_note(invoice_id => l.invoice_id, lines => jsonb_build_array(jsonb_build_object('invoice_product_id', l.invoice_product_id, 'quantity', 1))) AS c WHERE l.invoice_id = id('i') \gset
+SELECT remember('rest', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i')) \gset
+SELECT is((total_amount, early_payment_discount_amount, balance_amount)::text, wanted, which || ' of it credited') FROM (VALUES ('part', '(-33.3500,-0.6700,-32.6800)'), ('rest', '(-66.7000,-1.3300,-65.3700)')) AS t (which, wanted) JOIN invoice ON invoice_id = id(which);
+SELECT count(*) FROM sales_crm.cancel_invoice(invoice_id => id('part')) \gset
+SELECT remember('again', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i')) \gset
+SELECT is((total_amount, early_payment_discount_amount)::text, '(-33.3500,-0.6700)', 'a canceled one frees its share') FROM invoice WHERE invoice_id = id('again');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT finish();

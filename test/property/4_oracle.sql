@@ -397,10 +397,18 @@ CREATE VIEW oracle.difference AS
 	LATERAL (SELECT round(v.total_amount * v.early_payment_percentage / 100, k.decimals) AS saving) AS e,
 	LATERAL (VALUES ('amount_paid', oracle.plain(v.amount_paid), oracle.plain(p.amount)), ('balance_amount', oracle.plain(v.balance_amount), oracle.plain(v.total_amount - p.amount - v.early_payment_discount_amount)),
 	                ('early_payment_discount_amount', oracle.plain(v.early_payment_discount_amount),
-	                 CASE WHEN v.early_payment_discount_amount = e.saving AND p.amount + e.saving = v.total_amount AND p.first_day <= v.early_payment_date THEN oracle.plain(e.saving) ELSE '0' END),
+	                 CASE WHEN v.credited_invoice_id IS NOT NULL THEN oracle.plain(v.early_payment_discount_amount)    -- with the parts, below
+	                      WHEN v.early_payment_discount_amount = e.saving AND p.amount + e.saving = v.total_amount AND p.first_day <= v.early_payment_date THEN oracle.plain(e.saving) ELSE '0' END),
 	                ('state', v.state || '/' || v.status_reason, CASE WHEN v.state = 'paid' AND v.balance_amount = 0 THEN 'paid/complete' WHEN p.n > 0 THEN 'paid/partial'
 	                          WHEN v.state = 'canceled' THEN 'canceled/canceled' ELSE 'active/new' END)) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
+	UNION ALL
+	-- What an early payment saved, credit notes take back as much of it as of the invoice, all of it with the last.
+	SELECT 'cash', 'invoice', v.invoice_id, NULL, 'early_payment_discount_amount', oracle.plain(v.early_payment_discount_amount), oracle.plain(w.wanted)
+	FROM crm.invoice AS v JOIN crm.invoice AS o ON o.invoice_id = v.credited_invoice_id JOIN crm.currency AS k ON k.currency_code = v.currency_code,
+	LATERAL (SELECT round(o.early_payment_discount_amount * v.total_amount / nullif(o.total_amount, 0), k.decimals) AS wanted) AS w
+	WHERE v.state <> 'canceled' AND o.early_payment_discount_amount <> 0 AND v.created_at > (SELECT max(p.created_at) FROM crm.payment AS p WHERE p.invoice_id = o.invoice_id AND p.discount_amount <> 0 AND p.canceled_at IS NULL)
+		AND abs(v.early_payment_discount_amount - w.wanted) > (SELECT count(*) FROM crm.invoice AS n WHERE n.credited_invoice_id = o.invoice_id) * 0.5 * power(10::numeric, -k.decimals)
 	UNION ALL
 	-- A step that was refused and should not have been, or the other way round.
 	SELECT 'steps', s.entity, s.id, NULL, s.action, coalesce(s.got || ': ' || s.message, 'done'), coalesce(s.expected, 'done')
