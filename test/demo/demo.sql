@@ -151,6 +151,31 @@ WHERE state = 'open';
 
 \set ECHO none
 \echo
+\echo '=== A rule: whoever asks for more than 10,000 on the web site is called within two hours'
+\set ECHO queries
+INSERT INTO crm.automation_rule (name, entity, event, condition)
+VALUES ('Call big leads', 'lead', 'created', 'new.lead_source = ''web'' AND new.estimated_value > 10000');
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'create_activity', '{"activity_type": "phone_call", "subject": "''Call '' || new.company_name", "due_in": "2 hours"}'
+FROM crm.automation_rule WHERE name = 'Call big leads';
+INSERT INTO crm.lead (subject, last_name, company_name, lead_source, estimated_value, owner_id)
+VALUES ('Irrigation', 'Lindqvist', 'Birch Estate', 'web', 18000, :ben);
+\set ECHO none
+SELECT lead_id FROM crm.lead WHERE company_name = 'Birch Estate' \gset
+\set ECHO queries
+SELECT kind, subject, state FROM sales_crm.timeline(entity => 'lead', id => :lead_id);
+SELECT step, kind, expression, result FROM sales_crm.explain_rule(rule => 'Call big leads', entity => 'lead', id => :lead_id) WHERE kind <> 'value';
+
+\set ECHO none
+\echo
+\echo '=== The guide: where a lead is, and what may be done next'
+\set ECHO queries
+SELECT * FROM sales_crm.start_process(entity => 'lead', record_id => :lead_id);
+SELECT section, name, is_required, is_done, is_allowed FROM sales_crm.process_guidance(entity => 'lead', id => :lead_id);
+SELECT reason, hint FROM sales_crm.why_not(entity => 'lead', id => :lead_id, action => 'next_stage');
+
+\set ECHO none
+\echo
 \echo '=== The pipeline, from the view crm.bi_pipeline_by_stage'
 SELECT pipeline_phase_label AS phase, opportunity_count AS deals, amount_base::numeric(19,2) AS amount, weighted_amount_base::numeric(19,2) AS weighted,
        rpad(repeat('#', round(40 * weighted_amount_base / greatest(max(amount_base) OVER (), 1))::integer), round(40 * amount_base / greatest(max(amount_base) OVER (), 1))::integer, '.')
