@@ -37,7 +37,7 @@ typedef struct DateRule
 
 static bool may_look(CrmOrganization *org);
 static bool read_rule(CrmOrganization *org, uint64 i, DateRule *rule);
-static void find_due(void *argument);
+static void find_due(CrmOrganization *org, void *argument);
 static const char *moment_text(const DateRule *rule, const char *offset, const char *zone);
 static const char *bound_text(const DateRule *rule, const char *moment, const char *shift);
 static Datum time_zone(CrmOrganization *org);
@@ -66,7 +66,7 @@ automation_find_dates(CrmOrganization *org, int limit)
 	for (uint64 i = 0; i < n; i++)
 	{
 		char	   *problem = rules[i].id == 0 ? "its table or column is not there"
-			: automation_attempt(find_due, &rules[i], true);
+			: automation_attempt(org, find_due, &rules[i], true);
 
 		if (problem)
 			ereport(LOG,
@@ -120,7 +120,7 @@ read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
  * an index on it.
  */
 static void
-find_due(void *argument)
+find_due(CrmOrganization *org, void *argument)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID, INT4OID};
 	const DateRule *rule = argument;

@@ -39,8 +39,8 @@ static bool find_place(Node *node, void *place);
 static void balance(char **start, char **end);
 static void explain_action(Question *question, CrmAction *action, bool would_run);
 static char *tried_value(Question *question, CrmExpression *expression, Node *node, char *text);
-static void try_value(void *argument);
-static void do_dry(void *argument);
+static void try_value(CrmOrganization *org, void *argument);
+static void do_dry(CrmOrganization *org, void *argument);
 static void offer_question(CrmFiring *firing, void *argument);
 static void write_journal(void *state, const char *entity, int64 record_id,
 						  const char *action, const char *detail);
@@ -242,14 +242,14 @@ tried_value(Question *question, CrmExpression *expression, Node *node, char *tex
 	question->node = node;
 	question->text = text;
 	question->value = NULL;
-	problem = automation_attempt(try_value, question, false);
+	problem = automation_attempt(question->rule->org, try_value, question, false);
 	if (question->expression)
 		question->expression->state_of = 0;
 	return problem ? psprintf("error %s", problem) : question->value;
 }
 
 static void
-try_value(void *argument)
+try_value(CrmOrganization *org, void *argument)
 {
 	Question   *question = argument;
 	CrmFiring  *firing = question->firing;
@@ -284,7 +284,7 @@ automation_dry_run(PG_FUNCTION_ARGS)
 	automation_journal_state = &question;
 	PG_TRY();
 	{
-		problem = automation_attempt(do_dry, &question, false);
+		problem = automation_attempt(question.rule->org, do_dry, &question, false);
 	}
 	PG_FINALLY();
 	{
@@ -299,7 +299,7 @@ automation_dry_run(PG_FUNCTION_ARGS)
 }
 
 static void
-do_dry(void *argument)
+do_dry(CrmOrganization *org, void *argument)
 {
 	Question   *question = argument;
 	CrmFiring	firing = {.org = question->rule->org, .entity = question->entity->name,

@@ -77,7 +77,7 @@ static bool go_together(const Entry *a, const Entry *b);
 static void run_batch(Batch *batch);
 static bool still_fits(const Entry *entry);
 static char *attempt_batch(Batch *batch);
-static void try_batch(void *argument);
+static void try_batch(CrmOrganization *org, void *argument);
 static void load_kept(Batch *batch);
 static Datum kept_rows(const Batch *batch, int which);
 static void load_dated(Batch *batch);
@@ -384,7 +384,7 @@ attempt_batch(Batch *batch)
 
 	PG_TRY();
 	{
-		problem = automation_attempt(try_batch, batch, true);
+		problem = automation_attempt(batch->org, try_batch, batch, true);
 	}
 	PG_FINALLY();
 	{
@@ -396,7 +396,7 @@ attempt_batch(Batch *batch)
 
 /* try_batch runs the rule of a batch; a date rule asks its condition now, the others did before. */
 static void
-try_batch(void *argument)
+try_batch(CrmOrganization *org, void *argument)
 {
 	Batch	   *batch = argument;
 	Entry	   *first = batch->entries[0];

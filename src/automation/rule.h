@@ -215,10 +215,8 @@ extern HeapTuple automation_read_record(CrmOrganization *org, const CrmEntity *e
 										bool locks);
 extern void automation_offer_record(CrmFiring *firing, CrmRuleSource source, HeapTuple tuple);
 
-/* ---- trying (attempt.c) ---- */
-typedef void (*CrmAttempt) (void *argument);
-
-extern char *automation_attempt(CrmAttempt work, void *argument, bool keeps);
+/* ---- trying (run.c) ---- */
+extern char *automation_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps);
 
 /* ---- actions (action.c) ---- */
 

@@ -89,3 +89,14 @@ automation_note(const char *entity, int64 record_id, const char *action, const c
 	if (automation_journal)
 		automation_journal(automation_journal_state, entity, record_id, action, detail);
 }
+
+/* automation_attempt does work in a subtransaction and returns what went wrong as a text, NULL for nothing. */
+char *
+automation_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps)
+{
+	ErrorData  *error = core_attempt(org, work, argument, keeps);
+
+	return error == NULL ? NULL
+		: psprintf("%s: %s%s%s", unpack_sql_state(error->sqlerrcode), error->message,
+				   error->detail ? " " : "", error->detail ? error->detail : "");
+}

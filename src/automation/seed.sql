@@ -1,4 +1,4 @@
--- automation: who may write rules and run them. The log, the queue and the outbox are written by rules alone.
+-- automation: who may write rules and run them. The log, the queue and the events of the outbox are written by rules alone.
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'automation_rule'),
@@ -11,6 +11,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'read_outbox'),
     ('admin', 'function', 'acknowledge_outbox'),
     ('admin', 'function', 'purge_outbox'),
+    ('admin', 'table', 'outbox_consumer'),    -- to forget a reader, which keeps events from being purged
     -- copies of records, and messages about them, whoever may see the records themselves
     ('admin', 'reading', 'automation_queue'),
     ('admin', 'reading', 'automation_run'),

@@ -205,6 +205,12 @@ extern Datum core_end_rows(FunctionCallInfo fcinfo);
 extern void core_refuse_null(const char *name) pg_attribute_noreturn();
 extern void core_refuse_unknown(const char *entity, int64 id) pg_attribute_noreturn();
 
+/* ---- trying (attempt.c) ---- */
+typedef void (*CrmAttempt) (CrmOrganization *org, void *argument);
+
+extern ErrorData *core_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps);
+extern void core_pass_conflict(ErrorData *error);
+
 /* ---- the clock (clock.c) ---- */
 
 /* core_now() in SQL text: the setting sales_crm.now, else the transaction's time. */

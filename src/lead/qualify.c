@@ -5,15 +5,22 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "lead/lead.h"
+
+/* Leads that are qualified together, or not at all. */
+typedef struct Batch
+{
+	const int64 *ids;
+	int			n;
+	const LeadWish *wish;
+	LeadPlan   *plans;
+	int			found;
+} Batch;
 
 static LeadPlan *plan_one(CrmOrganization *org, int64 id, const LeadWish *wish, bool lock);
 static Datum plan_result(FunctionCallInfo fcinfo, const LeadPlan *plan);
@@ -21,8 +28,8 @@ static LeadPlan *qualify_set(CrmOrganization *org, const int64 *ids, int n,
 							 const LeadWish *wish, int *found);
 static ErrorData *attempt(CrmOrganization *org, const int64 *ids, int n,
 						  const LeadWish *wish, LeadPlan **plans, int *found);
+static void qualify_batch(CrmOrganization *org, void *argument);
 static void qualify_good(CrmOrganization *org, LeadPlan *plans, int n, const LeadWish *wish);
-static void pass_on(ErrorData *error);
 static void keep_error(LeadPlan *plan, ErrorData *error);
 static LeadPlan *find_plan(LeadPlan *plans, int n, int64 id);
 static void put_result(ReturnSetInfo *result, int64 id, LeadPlan *plan, bool is_repeated);
@@ -189,7 +196,7 @@ qualify_set(CrmOrganization *org, const int64 *ids, int n, const LeadWish *wish,
 	*found = 0;
 	if (n == 0 || (error = attempt(org, ids, n, wish, &plans, found)) == NULL)
 		return plans;
-	pass_on(error);
+	core_pass_conflict(error);
 	plans = lead_read_plans(org, ids, n, false, found);
 	for (int i = 0; i < *found; i++)
 	{
@@ -218,29 +225,21 @@ static ErrorData *
 attempt(CrmOrganization *org, const int64 *ids, int n, const LeadWish *wish,
 		LeadPlan **plans, int *found)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	Batch		batch = {.ids = ids, .n = n, .wish = wish};
+	ErrorData  *error = core_attempt(org, qualify_batch, &batch, true);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*plans = lead_read_plans(org, ids, n, true, found);
-		qualify_good(org, *plans, *found, wish);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	*plans = batch.plans;
+	*found = batch.found;
 	return error;
+}
+
+static void
+qualify_batch(CrmOrganization *org, void *argument)
+{
+	Batch	   *batch = argument;
+
+	batch->plans = lead_read_plans(org, batch->ids, batch->n, true, &batch->found);
+	qualify_good(org, batch->plans, batch->found, batch->wish);
 }
 
 /* qualify_good decides each of the locked leads and qualifies those that can be. */
@@ -263,21 +262,11 @@ qualify_good(CrmOrganization *org, LeadPlan *plans, int n, const LeadWish *wish)
 		lead_apply(org, good, n_good, wish);
 }
 
-/* pass_on lets a cancel or a serialization failure go on up. */
-static void
-pass_on(ErrorData *error)
-{
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-
-	if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_TRANSACTION_ROLLBACK)
-		ReThrowError(error);
-}
-
 /* keep_error reports why a lead could not be qualified. */
 static void
 keep_error(LeadPlan *plan, ErrorData *error)
 {
-	pass_on(error);
+	core_pass_conflict(error);
 	plan->sqlstate = error->sqlerrcode;
 	plan->message = error->message;
 	plan->hint = error->hint;

@@ -4,12 +4,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 
-#include "process/attempt.h"
 #include "process/flow.h"
 
 /* One thing that is wrong with a process. */
@@ -327,8 +324,9 @@ find_bad_values(CrmOrganization *org, int64 process_id)
 	};
 	for (int i = 0; i < n; i++)
 	{
-		ErrorData  *error = process_attempt(org, try_condition, &conditions[i]);
+		ErrorData  *error = core_attempt(org, try_condition, &conditions[i], false);
 
+		core_pass_conflict(error);
 		if (error)
 		{
 			Problem    *problem = palloc(sizeof(Problem));

@@ -12,7 +12,6 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "process/attempt.h"
 #include "process/flow.h"
 
 /* The calls that take a record's key and need nothing else. */
@@ -196,8 +195,10 @@ try_call(CrmOrganization *org, const char *entity, int64 id, const char *action)
 		core_intern(psprintf(is_of_flow(entity, action) ? "SELECT sales_crm.%s($2, $1)" : "SELECT sales_crm.%s($1), $2", action), types),
 		args
 	};
+	ErrorData  *error = core_attempt(org, run_trial, &trial, false);
 
-	return process_attempt(org, run_trial, &trial);
+	core_pass_conflict(error);
+	return error;
 }
 
 static void

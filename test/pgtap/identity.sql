@@ -11,7 +11,7 @@ CREATE ROLE tap_pool;
 CREATE ROLE tap_pool_member IN ROLE tap_pool;
 SELECT owner_id AS default_team FROM crm.team WHERE is_default \gset
 
-SELECT plan(235);
+SELECT plan(239);
 
 -- grant_access.
 SELECT is(pg_temp.outcome(format('SELECT sales_crm.grant_access(role => %L, level => %L)', role, level)), level, role || ' is given ' || level)
@@ -35,6 +35,7 @@ INSERT INTO may VALUES
 	('SELECT count(*) FROM crm.automation_rule', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM crm.automation_run', '42501', '42501', '42501', '-'),
 	('SELECT count(*) FROM crm.automation_queue', '42501', '42501', '42501', '-'),
+	('DELETE FROM crm.outbox_consumer', '42501', '42501', '42501', '-'),
 	('SELECT count(*) FROM crm.outbox_event', '42501', '42501', '42501', '-'),
 	('SELECT sales_crm.version()', '42501', '-', '-', '-'),
 	('SELECT count(*) FROM sales_crm.verify()', '42501', '-', '-', '-'),
