@@ -188,7 +188,7 @@ core_intern(const char *sql, const Oid *argtypes)
 	return statement;
 }
 
-/* core_expand puts the organization's schema in place of each table mark. */
+/* core_expand puts the organization's schema in place of each table mark, that of a quoted name too. */
 char *
 core_expand(const CrmOrganization *org, const char *sql)
 {
@@ -198,7 +198,7 @@ core_expand(const CrmOrganization *org, const char *sql)
 	initStringInfo(&text);
 	for (const char *p = sql; *p; p++)
 	{
-		if (quote == '\0' && *p == '@' && (islower((unsigned char) p[1]) || p[1] == '_'))
+		if (quote == '\0' && *p == '@' && (islower((unsigned char) p[1]) || p[1] == '_' || p[1] == '"'))
 		{
 			appendStringInfo(&text, "%s.", org->quoted);
 			continue;

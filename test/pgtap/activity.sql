@@ -154,6 +154,17 @@ SELECT results_eq($$SELECT activity_type, label, has_details, is_custom FROM act
 	$$VALUES ('demo_call', 'Demonstration', false, true), ('site_visit', 'Site Visit', true, true)$$, 'they stand beside the others');
 SELECT table_owner_is('crm', 'site_visit', 'postgres', 'the table belongs to the owner of the organization');
 SELECT is(col_description('crm.site_visit'::regclass, attnum), 'What came of it.', 'with its comment') FROM pg_attribute WHERE attrelid = 'crm.site_visit'::regclass AND attname = 'visit_result';
+-- Names that SQL must quote.
+RESET ROLE;
+SELECT ok(sales_crm.add_activity_type(name => 'user', columns => '[{"name": "order", "type": "text"}]') > 0, 'a type, and a column, called as words of SQL');
+INSERT INTO crm.activity (activity_type, subject) VALUES ('user', 'Ask a user') RETURNING activity_id AS asked \gset
+SELECT lives_ok(format('INSERT INTO crm."user" (activity_id, "order") VALUES (%s, ''first'')', :asked), 'its details');
+SELECT lives_ok('INSERT INTO crm.note (subject, regarding_entity, regarding_id) SELECT ''About it'', ''user'', user_id FROM crm."user"', 'a note about them');
+CREATE TABLE crm."Site Plan" ("Site Plan_id" bigint PRIMARY KEY);
+INSERT INTO crm."Site Plan" VALUES (1);
+SELECT lives_ok('INSERT INTO crm.note (subject, regarding_entity, regarding_id) VALUES (''About it'', ''Site Plan'', 1)', 'a note about a table of a user with capitals and a blank');
+SELECT refused('INSERT INTO crm.note (subject, regarding_entity, regarding_id) VALUES (''About it'', ''Site Plan'', 2)', '23503', 'whose record must be there');
+
 -- What an administrator has in his own path or temporary schema does not get into a table of everybody.
 SET LOCAL ROLE tap_admin;
 CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (false);
