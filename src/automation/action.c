@@ -222,6 +222,9 @@ make_insert(CrmAction *action, CrmCompiled *compiled)
 	if (targets.len == 0)
 		refuse_action(action, "gives no value");
 	appendStringInfo(&targets, ") SELECT %s FROM pg_catalog.unnest($1) v", sources.data);
+	if (action->kind->needs_record && action->rule->is_queued)	/* it may be gone by then */
+		appendStringInfo(&targets, " WHERE EXISTS (SELECT FROM %s.%s t WHERE t.%s = v.regarding_id)", compiled->org->quoted,
+						 quote_identifier(compiled->entity->name), quote_identifier(compiled->entity->key));
 	action->statement = automation_statement(compiled,
 											 psprintf("INSERT INTO %s.%s (%s", compiled->org->quoted,
 													  quote_identifier(action->target_name), targets.data), types);

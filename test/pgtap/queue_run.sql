@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(53);
+SELECT plan(55);
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
@@ -154,6 +154,15 @@ SET LOCAL sales_crm.now = '2032-03-28 09:00+00';
 SELECT is(ran || pg_temp.logged(), '1clock', 'also when the clock is put forward in between') FROM sales_crm.run_due_automation();
 RESET sales_crm.now;
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+
+-- A record that is deleted while its entry waits: there is nothing left to do about it, and no error.
+SELECT pg_temp.no_rules() \gset
+SELECT pg_temp.rule('call', 'lead', 'created', NULL, ARRAY['{"create_activity": {"activity_type": "task", "subject": "''Call ''|| new.company_name"}}']::jsonb[], timing => 'queued') \gset
+INSERT INTO crm.lead (company_name) VALUES ('Gone'), ('Here');
+DELETE FROM crm.lead WHERE company_name = 'Gone';
+SELECT sales_crm.run_due_automation() AS ran \gset
+SELECT is((SELECT string_agg(subject, ', ') FROM crm.activity WHERE subject LIKE 'Call %'), 'Call Here', 'no activity about a lead that is gone');
+SELECT is((SELECT count(*) FROM crm.automation_queue), 0::bigint, 'and no entry that fails for it');
 
 SELECT * FROM finish();
 ROLLBACK;
