@@ -101,7 +101,10 @@ suite_tap() {
 }
 
 suite_real_data() { bash test/real_data.sh; }
-suite_property() { bash test/property.sh; }
+# All suites together play one and the same seed, so that their result is the code's alone; make property plays another each time.
+suite_property() {
+	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-1068442197} bash test/property.sh; else bash test/property.sh; fi
+}
 
 count_lint()      { count_lines '^ok ' '^not ok '; }
 count_regress()   { count_lines '\.\.\. +ok ' '\.\.\. (FAILED|failed)'; }

@@ -63,10 +63,12 @@ static CrmStatement settle_header = {
 static CrmStatement take_saving_back = {
 	.sql = "UPDATE @invoice v SET early_payment_discount_amount = x.saved FROM ("
 	"SELECT CASE WHEN $3 THEN -o.early_payment_discount_amount - t.saved "
-	"ELSE round(o.early_payment_discount_amount * n.total_amount / o.total_amount, c.decimals) END AS saved "
+	"WHEN o.early_payment_discount_amount > 0 THEN greatest(least(w.share, 0), -o.early_payment_discount_amount - t.saved) "
+	"ELSE least(greatest(w.share, 0), -o.early_payment_discount_amount - t.saved) END AS saved "
 	"FROM @invoice n JOIN @currency c USING (currency_code) JOIN @invoice o ON o.invoice_id = $1, "
 	"LATERAL (SELECT coalesce(sum(i.early_payment_discount_amount), 0) AS saved "
-	"FROM @invoice i WHERE i.credited_invoice_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled') t "
+	"FROM @invoice i WHERE i.credited_invoice_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled') t, "
+	"LATERAL (SELECT round(o.early_payment_discount_amount * n.total_amount / o.total_amount, c.decimals) AS share) w "
 	"WHERE n.invoice_id = $2 AND o.early_payment_discount_amount <> 0) x WHERE v.invoice_id = $2",
 	.argtypes = {INT8OID, INT8OID, BOOLOID}
 };

@@ -416,6 +416,7 @@ $$;
 -- Where one SQLSTATE cannot be foretold by a glance at the header: those that may come.
 CREATE TABLE play.tolerated (action text, sqlstate text, why text);
 INSERT INTO play.tolerated VALUES
+	('cancel_payment', 'SC011', 'a credit note took back what an early payment saved'),
 	('edit_line', 'SC002', 'a line that deducts a down payment, credits another or is credited'),
 	('delete_line', 'SC002', 'likewise'),
 	('reprice', 'SC002', 'likewise'),

@@ -403,12 +403,11 @@ CREATE VIEW oracle.difference AS
 	                          WHEN v.state = 'canceled' THEN 'canceled/canceled' ELSE 'active/new' END)) AS c (column_name, stored, wanted)
 	WHERE c.stored IS DISTINCT FROM c.wanted
 	UNION ALL
-	-- What an early payment saved, credit notes take back as much of it as of the invoice, all of it with the last.
-	SELECT 'cash', 'invoice', v.invoice_id, NULL, 'early_payment_discount_amount', oracle.plain(v.early_payment_discount_amount), oracle.plain(w.wanted)
-	FROM crm.invoice AS v JOIN crm.invoice AS o ON o.invoice_id = v.credited_invoice_id JOIN crm.currency AS k ON k.currency_code = v.currency_code,
-	LATERAL (SELECT round(o.early_payment_discount_amount * v.total_amount / nullif(o.total_amount, 0), k.decimals) AS wanted) AS w
-	WHERE v.state <> 'canceled' AND o.early_payment_discount_amount <> 0 AND v.created_at > (SELECT max(p.created_at) FROM crm.payment AS p WHERE p.invoice_id = o.invoice_id AND p.discount_amount <> 0 AND p.canceled_at IS NULL)
-		AND abs(v.early_payment_discount_amount - w.wanted) > (SELECT count(*) FROM crm.invoice AS n WHERE n.credited_invoice_id = o.invoice_id) * 0.5 * power(10::numeric, -k.decimals)
+	-- What an early payment saved, its credit notes take back, no more than it, and all of it when the invoice is wholly credited.
+	SELECT 'cash', 'invoice', o.invoice_id, NULL, 'early_payment_discount_amount of its credit notes', oracle.plain(n.saved), 'up to ' || oracle.plain(-o.early_payment_discount_amount)
+	FROM crm.invoice AS o, LATERAL (SELECT sum(v.early_payment_discount_amount) AS saved, sum(v.total_amount) AS total FROM crm.invoice AS v WHERE v.credited_invoice_id = o.invoice_id AND v.state <> 'canceled') AS n
+	WHERE n.saved <> 0 AND (n.saved * o.early_payment_discount_amount >= 0 OR abs(n.saved) > abs(o.early_payment_discount_amount)
+		OR (n.total = -o.total_amount AND n.saved <> -o.early_payment_discount_amount))
 	UNION ALL
 	-- A step that was refused and should not have been, or the other way round.
 	SELECT 'steps', s.entity, s.id, NULL, s.action, coalesce(s.got || ': ' || s.message, 'done'), coalesce(s.expected, 'done')
