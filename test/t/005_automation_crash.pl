@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use SalesCrm;
 use Test::More;
 
-my $leads = 8000;
+my $leads = 20000;
 my $node = start_server('main', "shared_preload_libraries = 'sales_crm'\nsales_crm.worker_naptime = 1\nlog_min_messages = fatal");
 my $script = PostgreSQL::Test::Utils::tempdir() . '/worker.pgb';
 append_to_file($script, qq{SELECT sales_crm.run_due_automation("limit" => 5);\n});
