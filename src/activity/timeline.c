@@ -28,7 +28,6 @@ static Source sources[MAX_SOURCES];
 static int	n_sources = 0;
 
 static char *build_timeline(const char *entity);
-static void check_limit(int32 limit);
 
 /* $1 the entity, $2 the record, $3 and $4 where the page before ended, $5 the length of a page */
 #define ENTRIES \
@@ -58,7 +57,7 @@ activity_timeline(PG_FUNCTION_ARGS)
 {
 	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "id");
-	int32		limit = PG_ARGISNULL(4) ? 50 : PG_GETARG_INT32(4);
+	int32		limit = core_limit_argument(fcinfo, 4, 50);
 	CrmOrganization *org;
 	const CrmEntity *entity;
 	CrmValue	args[] = {
@@ -68,7 +67,6 @@ activity_timeline(PG_FUNCTION_ARGS)
 		CRM_INT4(limit)
 	};
 
-	check_limit(limit);
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
 	entity = lifecycle_entity(name);
@@ -100,22 +98,9 @@ build_timeline(const char *entity)
 						   "WHERE n.regarding_entity = s.entity AND n.regarding_id = s.id "
 						   "AND (n.created_at, n.note_id) < ($3, $4 / 2) "
 						   "ORDER BY n.created_at DESC, n.note_id DESC LIMIT $5)) e ");
-	if (strcmp(entity, "contact") == 0)
-		appendStringInfoString(&sql, "UNION (" ENTRIES
-							   "JOIN @activity_party p ON p.activity_id = a.activity_id "
-							   "WHERE p.entity = $1 AND p.record_id = $2 AND " BEFORE_ACTIVITY NEWEST_ACTIVITY ") ");
+	appendStringInfoString(&sql, "UNION (" ENTRIES
+						   "JOIN @activity_party p ON p.activity_id = a.activity_id "
+						   "WHERE p.entity = $1 AND p.record_id = $2 AND " BEFORE_ACTIVITY NEWEST_ACTIVITY ") ");
 	appendStringInfoString(&sql, "ORDER BY occurred_at DESC, entry_id DESC LIMIT $5");
 	return sql.data;
-}
-
-static void
-check_limit(int32 limit)
-{
-	if (limit >= 0)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"limit\" must not be negative"),
-			 errdetail("%d was given.", limit),
-			 errhint("Give the number of rows of a page, such as 50.")));
 }

@@ -14,15 +14,11 @@
 extern void automation_init(void);
 extern void automation_worker_init(void);
 extern void automation_settle(CrmOrganization *org);
-extern void automation_raise(CrmOrganization *org, const char *entity, const char *event,
-							 const int64 *ids, int n, const char *qualifier);
 extern void automation_raise_process(CrmOrganization *org, const char *event, const char *entity,
 									 const int64 *record_ids, int n,
 									 const char *process_name, const char *stage_name);
 
 /* ---- the outbox (outbox.c) ---- */
-extern void outbox_put(CrmOrganization *org, const char *entity, int64 id,
-					   const char *event_name, Datum payload);
 extern void outbox_put_many(CrmOrganization *org, const char *entity, Datum ids,
 							Datum event_names, Datum payloads);
 

@@ -101,17 +101,6 @@ offer_transition(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 	automation_offer(state, old_row, new_row);
 }
 
-/* automation_raise fires an event that is no change of a row; qualifier is the stage or process, or NULL. */
-void
-automation_raise(CrmOrganization *org, const char *entity, const char *event,
-				 const int64 *ids, int n, const char *qualifier)
-{
-	bool		is_stage = strncmp(event, "stage_", 6) == 0;
-
-	automation_raise_process(org, event, entity, ids, n, is_stage ? NULL : qualifier,
-							 is_stage ? qualifier : NULL);
-}
-
 /* automation_raise_process fires an event of a process for the records it guides. */
 void
 automation_raise_process(CrmOrganization *org, const char *event, const char *entity,

@@ -94,18 +94,6 @@ PG_FUNCTION_INFO_V1(outbox_read);
 PG_FUNCTION_INFO_V1(outbox_acknowledge);
 PG_FUNCTION_INFO_V1(outbox_purge);
 
-/* outbox_put writes one event of a record; payload is jsonb. Inside SPI. */
-void
-outbox_put(CrmOrganization *org, const char *entity, int64 id, const char *event_name, Datum payload)
-{
-	Datum		name = CStringGetTextDatum(event_name);
-	Datum		text = CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(jsonb_out, payload)));
-
-	outbox_put_many(org, entity, core_int8_array(&id, 1),
-					PointerGetDatum(construct_array(&name, 1, TEXTOID, -1, false, TYPALIGN_INT)),
-					PointerGetDatum(construct_array(&text, 1, TEXTOID, -1, false, TYPALIGN_INT)));
-}
-
 /*
  * outbox_put_many writes events of records: arrays of keys, names, and
  * payloads as text. Who listens is woken once at the commit. Inside SPI.
@@ -178,28 +166,17 @@ Datum
 outbox_read(PG_FUNCTION_ARGS)
 {
 	char	   *consumer = core_text_argument(fcinfo, 0, "consumer");
-	int32		limit = core_limit_argument(fcinfo, 1);
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int32		limit = core_limit_argument(fcinfo, 1, 100);
 	CrmOrganization *org;
 	CrmValue	args[2];
-	uint64		n;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
 	number_events(org);
 	args[0] = CRM_INT8(consumer_position(org, consumer));
 	args[1] = CRM_INT4(limit);
-	n = core_run_as_owner(org, &select_events, "outbox_event", args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		Datum		values[7];
-		bool		nulls[7];
-
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	SPI_finish();
-	return (Datum) 0;
+	core_run_as_owner(org, &select_events, "outbox_event", args);
+	return core_end_rows(fcinfo);
 }
 
 /*

@@ -202,7 +202,7 @@ has_flat_columns(TupleDesc desc)
 Datum
 automation_run_due(PG_FUNCTION_ARGS)
 {
-	int32		limit = core_limit_argument(fcinfo, 0);
+	int32		limit = core_limit_argument(fcinfo, 0, 100);
 
 	return Int32GetDatum(automation_work(core_organization(), limit));
 }

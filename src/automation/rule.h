@@ -125,7 +125,6 @@ typedef struct CrmCompiled
 	bool		is_valid;
 } CrmCompiled;
 
-extern const char *automation_source_event(CrmRuleSource source);
 extern List *automation_rules(CrmOrganization *org, const char *entity, CrmRuleSource source);
 extern CrmRule *automation_rule_named(CrmOrganization *org, const char *name);
 extern CrmRule *automation_rule_of_id(CrmOrganization *org, int64 id);

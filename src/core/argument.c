@@ -53,11 +53,11 @@ core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise)
 	return PG_ARGISNULL(n) ? otherwise : PG_GETARG_BOOL(n);
 }
 
-/* core_limit_argument returns how many rows are wanted at most; NULL means 100. */
+/* core_limit_argument returns how many rows are wanted at most; NULL means "otherwise". */
 int32
-core_limit_argument(FunctionCallInfo fcinfo, int n)
+core_limit_argument(FunctionCallInfo fcinfo, int n, int32 otherwise)
 {
-	int32		limit = PG_ARGISNULL(n) ? 100 : PG_GETARG_INT32(n);
+	int32		limit = PG_ARGISNULL(n) ? otherwise : PG_GETARG_INT32(n);
 
 	if (limit < 0)
 		ereport(ERROR,

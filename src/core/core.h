@@ -84,6 +84,7 @@ extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 									   const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
+extern void core_execute(const char *sql);
 extern void core_forget(CrmOrganization *org, CrmStatement *statement);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);
@@ -154,7 +155,6 @@ extern Datum row_datum(const CrmRow *row, const char *name);
 extern Datum row_datum_as(const CrmRow *row, const char *name, Oid type);
 extern char *row_old_text(const CrmRow *row, const char *name);
 extern int64 row_old_int8(const CrmRow *row, const char *name);
-extern bool row_old_bool(const CrmRow *row, const char *name);
 extern void row_set(CrmRow *row, const char *name, Datum value);
 extern void row_set_as(CrmRow *row, const char *name, Oid type, Datum value);
 extern void row_set_column(CrmRow *row, int column, Datum value);
@@ -194,7 +194,7 @@ extern int64 core_optional_id(FunctionCallInfo fcinfo, int n, const char *entity
 extern char *core_text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *core_optional_text(FunctionCallInfo fcinfo, int n);
 extern bool core_flag_argument(FunctionCallInfo fcinfo, int n, bool otherwise);
-extern int32 core_limit_argument(FunctionCallInfo fcinfo, int n);
+extern int32 core_limit_argument(FunctionCallInfo fcinfo, int n, int32 otherwise);
 extern CrmValue core_value_argument(FunctionCallInfo fcinfo, int n);
 extern int64 *core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name,
 								int *count);

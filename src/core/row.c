@@ -254,14 +254,6 @@ row_old_int8(const CrmRow *row, const char *name)
 	return column < 0 || row->old_nulls[column] ? 0 : DatumGetInt64(row->old_values[column]);
 }
 
-bool
-row_old_bool(const CrmRow *row, const char *name)
-{
-	int			column = typed_column(row, name, BOOLOID);
-
-	return column >= 0 && !row->old_nulls[column] && DatumGetBool(row->old_values[column]);
-}
-
 /* row_set writes a number. */
 void
 row_set(CrmRow *row, const char *name, Datum value)

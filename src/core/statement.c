@@ -387,6 +387,16 @@ core_result_number(uint64 row, int column)
 	return isnull ? DirectFunctionCall1(int8_numeric, Int64GetDatum(0)) : value;
 }
 
+/* core_execute runs a statement of ours that returns nothing, such as one of DDL; names in it are quoted already. */
+void
+core_execute(const char *sql)
+{
+	int			rc = SPI_execute(sql, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "a statement failed with %s: %s", SPI_result_code_string(rc), sql);
+}
+
 /* core_result_text returns a palloc'd string, NULL for NULL; another type as it prints. */
 char *
 core_result_text(uint64 row, int column)

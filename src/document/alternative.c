@@ -30,13 +30,6 @@ static CrmStatement count_chosen = {
 	"FROM @quote_product l WHERE l.quote_id = $1 AND l.quote_product_id = ANY ($2)",
 	.argtypes = {INT8OID, INT8ARRAYOID}
 };
-static CrmStatement link_copies = {
-	.sql = "UPDATE @quote_product t SET alternative_to_id = m.target_id "
-	"FROM unnest($1, $2) AS w(source_id, target_id) JOIN @quote_product s ON s.quote_product_id = w.source_id "
-	"JOIN unnest($1, $2) AS m(source_id, target_id) ON m.source_id = s.alternative_to_id "
-	"WHERE t.quote_product_id = w.target_id",
-	.argtypes = {INT8ARRAYOID, INT8ARRAYOID}
-};
 
 PG_FUNCTION_INFO_V1(document_check_alternative);
 
@@ -99,18 +92,4 @@ refuse_choice(const char *message, int64 quote_id, int32 line_number, const char
 			 errdetail("Quote %lld, line %d.", (long long) quote_id, line_number),
 			 errhint("%s", hint),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "quote_product")));
-}
-
-/*
- * document_link_alternatives lets the copied alternatives of a quote stand in
- * for the copies of their lines; the ticket keeps their prices as copied.
- */
-void
-document_link_alternatives(CrmOrganization *org, const int64 *source_ids,
-						   const int64 *target_ids, int n)
-{
-	CrmValue	args[] = {CRM_DATUM(core_int8_array(source_ids, n)), CRM_DATUM(core_int8_array(target_ids, n))};
-	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "quote_product", .ids = target_ids, .n = n};
-
-	lifecycle_run(org, &ticket, &link_copies, args);
 }

@@ -26,10 +26,7 @@ static void refuse_recount(uint64 i);
 static CrmStatement find_rest = {
 	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id = $1 AND ("
 	"NOT EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 AND v.state <> 'canceled' AND v.invoice_type <> 'down_payment') "
-	"OR EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = $1 AND l.line_kind = 'standard' "
-	"AND l.product_type <> 'required_bundle_member' "
-	"AND CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced "
-	"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END))",
+	"OR EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = $1 AND " DOCUMENT_LEFT_TO_BILL "))",
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_order_lines = {

@@ -62,13 +62,10 @@ PG_FUNCTION_INFO_V1(document_compare_quotes);
 Datum
 document_compare_quotes(PG_FUNCTION_ARGS)
 {
-	static const Oid types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, NUMERICOID};
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CrmValue	args[] = {
 		CRM_INT8(core_id_argument(fcinfo, 0, "a")), CRM_INT8(core_id_argument(fcinfo, 1, "b"))
 	};
 	CrmOrganization *org;
-	uint64		n;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
@@ -77,16 +74,6 @@ document_compare_quotes(PG_FUNCTION_ARGS)
 		if (core_run(org, &find_quote, &args[i]) == 0)
 			core_refuse_unknown("quote", DatumGetInt64(args[i].value));
 	}
-	n = core_run(org, &find_differences, args);
-	for (uint64 i = 0; i < n; i++)
-	{
-		Datum		values[lengthof(types)];
-		bool		nulls[lengthof(types)];
-
-		for (int column = 0; column < lengthof(types); column++)
-			values[column] = core_result(i, column + 1, types[column], &nulls[column]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	SPI_finish();
-	return (Datum) 0;
+	core_run(org, &find_differences, args);
+	return core_end_rows(fcinfo);
 }

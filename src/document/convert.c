@@ -114,8 +114,6 @@ document_convert(CrmOrganization *org, const CrmConversion *conversion,
 	copy_header(org, conversion, source_id, target_id, argument, &copy);
 	if (copy.n > 0)
 		copy_lines(org, conversion, target_id, &copy);
-	if (copy.n > 0 && conversion == &document_revision)
-		document_link_alternatives(org, copy.source_ids, copy.target_ids, copy.n);
 	if (conversion->finish && (!copy.is_whole || (copy.has_down_payment && conversion->is_final)))
 		conversion->finish(org, conversion, source_id, target_id);
 	return target_id;

@@ -114,8 +114,7 @@ static CrmStatement find_final = {
 	.sql = "SELECT v.invoice_number FROM @invoice d JOIN @invoice v ON v.sales_order_id = d.sales_order_id "
 	"AND v.invoice_type = 'invoice' AND v.state <> 'canceled' WHERE d.invoice_id = $1 "
 	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = d.sales_order_id "
-	"AND l.line_kind = 'standard' AND l.product_type <> 'required_bundle_member' "
-	"AND abs(l.quantity) > abs(l.quantity_returned + l.quantity_invoiced)) ORDER BY v.invoice_id DESC LIMIT 1",
+	"AND " DOCUMENT_LEFT_TO_BILL ") ORDER BY v.invoice_id DESC LIMIT 1",
 	.argtypes = {INT8OID}
 };
 

@@ -174,6 +174,8 @@ complete_invoice(CrmRow *row, CrmTicket *ticket)
 static void
 complete_quote_line(CrmRow *row, CrmTicket *ticket)
 {
+	if (ticket && ticket->context && !row_is_null(row, "alternative_to_id"))
+		pricing_follow_copy(row, "alternative_to_id", ticket->context);
 	pricing_complete_line(row, ticket, &document_quote.lines);
 }
 

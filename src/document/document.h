@@ -80,6 +80,12 @@ extern bool document_exceeds(Datum amount, Datum limit);
 extern Datum document_most(CrmOrganization *org, Datum quantity);
 extern Datum document_quantities(const CrmParts *parts);
 
+/* An order line (l) that has something left to invoice; required members go with their bundle. */
+#define DOCUMENT_LEFT_TO_BILL \
+	"l.line_kind = 'standard' AND l.product_type <> 'required_bundle_member' " \
+	"AND CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced " \
+	"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END"
+
 /* ---- convert.c: a document made from another record ---- */
 
 typedef struct CrmConversion
@@ -146,8 +152,6 @@ extern void document_check_billed(CrmRow *row, const CrmTicket *ticket);
 
 /* ---- alternative.c ---- */
 extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);
-extern void document_link_alternatives(CrmOrganization *org, const int64 *source_ids,
-									   const int64 *target_ids, int n);
 
 /* ---- credit_limit.c ---- */
 extern void document_require_credit(CrmOrganization *org, int64 order_id);

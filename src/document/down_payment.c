@@ -81,7 +81,6 @@ static DownPayment
 split_amount(CrmOrganization *org, const CrmOrder *order, CrmValue percentage, CrmValue amount)
 {
 	CrmValue	args[] = {CRM_INT8(order->id)};
-	Datum		hundred = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
 	DownPayment payment;
 	Datum		total;
 	Datum		gross;
@@ -92,7 +91,7 @@ split_amount(CrmOrganization *org, const CrmOrder *order, CrmValue percentage, C
 	total = core_result_number(0, 1);
 	decimals = core_result_int4(0, 3);
 	if (!percentage.isnull && (money_compare(percentage.value, money_zero()) <= 0 ||
-							   money_compare(percentage.value, hundred) > 0))
+							   money_compare(percentage.value, money_hundred()) > 0))
 		refuse_choice(psprintf("A percentage of %s is given.", money_text(percentage.value)));
 	gross = percentage.isnull ? amount.value : money_percent(total, percentage.value, decimals);
 	if (!amount.isnull && (money_compare(gross, money_zero()) <= 0 || numeric_is_nan(DatumGetNumeric(gross))))

@@ -104,7 +104,7 @@ SELECT conversion.source_entity, conversion.target_entity, source.attname, sourc
   JOIN pg_attribute AS target ON target.attrelid = to_regclass(conversion.target_entity) AND target.attname = source.attname AND NOT target.attisdropped
  WHERE source.attname NOT IN (
            'opportunity_id', 'quote_id', 'sales_order_id', 'invoice_id',
-           'opportunity_product_id', 'quote_product_id', 'sales_order_product_id', 'invoice_product_id', 'alternative_to_id',
+           'opportunity_product_id', 'quote_product_id', 'sales_order_product_id', 'invoice_product_id',
            'quote_number', 'order_number', 'invoice_number', 'revision_number',
            'state', 'status_reason', 'created_at', 'created_by', 'modified_at', 'modified_by', 'row_version',
            'exchange_rate', 'total_line_item_amount', 'total_line_item_discount_amount', 'total_discount_amount',

@@ -133,6 +133,4 @@ extern CrmStatement *lifecycle_mapped(CrmOrganization *org, const char *variant,
 									  const Oid *argtypes, CrmTextBuilder build,
 									  const void *argument);
 
-extern void lifecycle_init(void);
-
 #endif							/* CRM_LIFECYCLE_H */

@@ -109,15 +109,30 @@ take_along(CrmRow *row, const char *type, const CrmLineContext *copied)
 
 	if (bundle == 0 && !is_member)
 		return;
-	for (int i = 0; is_member && i < copied->n_copied; i++)
-	{
-		if (copied->source_ids[i] != bundle)
-			continue;
-		row_set_int8(row, "bundle_line_id", copied->target_ids[i]);
+	if (is_member && pricing_follow_copy(row, "bundle_line_id", copied))
 		return;
-	}
 	row_set_null(row, "bundle_line_id");
 	row_set_text(row, "product_type", "product");
+}
+
+/*
+ * pricing_follow_copy lets a column of a copied line, which points to another
+ * line of the source, point to the copy of that; without one it is emptied.
+ */
+bool
+pricing_follow_copy(CrmRow *row, const char *column, const CrmLineContext *copied)
+{
+	int64		source = row_int8(row, column);
+
+	for (int i = 0; source != 0 && i < copied->n_copied; i++)
+	{
+		if (copied->source_ids[i] != source)
+			continue;
+		row_set_int8(row, column, copied->target_ids[i]);
+		return true;
+	}
+	row_set_null(row, column);
+	return false;
 }
 
 /* keep_place keeps a required member as its bundle makes it (D§4.11). */

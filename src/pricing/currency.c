@@ -57,11 +57,9 @@ pricing_complete_money(CrmRow *row)
 void
 pricing_check_percent(CrmRow *row, const char *column)
 {
-	Datum		hundred = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
-
 	if (row_is_null(row, column) ||
 		(money_compare(row_datum(row, column), money_zero()) >= 0 &&
-		 money_compare(row_datum(row, column), hundred) <= 0))
+		 money_compare(row_datum(row, column), money_hundred()) <= 0))
 		return;
 	refuse_range(row, column, psprintf("%s must be between 0 and 100 percent", column),
 				 "10 means ten percent.");

@@ -39,6 +39,12 @@ money_multiply(Datum a, Datum b)
 	return DirectFunctionCall2(numeric_mul, a, b);
 }
 
+Datum
+money_hundred(void)
+{
+	return DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
+}
+
 /* money_divide divides and rounds half away from zero. */
 Datum
 money_divide(Datum a, Datum b, int decimals)
@@ -50,9 +56,7 @@ money_divide(Datum a, Datum b, int decimals)
 Datum
 money_percent(Datum amount, Datum percent, int decimals)
 {
-	Datum		hundred = DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
-
-	return money_divide(money_multiply(amount, percent), hundred, decimals);
+	return money_divide(money_multiply(amount, percent), money_hundred(), decimals);
 }
 
 Datum

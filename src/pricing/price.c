@@ -87,7 +87,6 @@ static void trace_percentage(const CrmOffer *offer, const Method *method, const 
 static Datum round_price(const CrmOffer *offer, Datum price, CrmTrace *trace);
 static Datum power_above(Datum amount);
 static void trace_volume_discount(const CrmBand *band, Datum price, Datum saved, CrmTrace *trace);
-static Datum hundred(void);
 static int	pricing_decimals(CrmOrganization *org);
 static bool text_is(const char *text, const char *expected);
 
@@ -304,7 +303,7 @@ check_percentage(CrmOrganization *org, const CrmOffer *offer, const Method *meth
 	if (offer->basis[method->basis].isnull)
 		return method->missing;
 	if (money_compare(offer->percentage.value, money_zero()) < 0 ||
-		(method->kind == MARGIN && money_compare(offer->percentage.value, hundred()) >= 0))
+		(method->kind == MARGIN && money_compare(offer->percentage.value, money_hundred()) >= 0))
 		return "invalid_percentage";
 	return NULL;
 }
@@ -352,8 +351,8 @@ apply_percentage(CrmOrganization *org, const CrmOffer *offer, const Method *meth
 		below = default_unit->size;
 	}
 	above = money_multiply(above, method->kind == PERCENT_OF ? p
-						   : method->kind == MARKUP ? money_add(hundred(), p) : hundred());
-	below = money_multiply(below, method->kind == MARGIN ? money_subtract(hundred(), p) : hundred());
+						   : method->kind == MARKUP ? money_add(money_hundred(), p) : money_hundred());
+	below = money_multiply(below, method->kind == MARGIN ? money_subtract(money_hundred(), p) : money_hundred());
 	price = DirectFunctionCall2(numeric_div, above, below);
 	if (trace)
 		trace_percentage(offer, method, unit, default_unit, price, trace);
@@ -477,11 +476,6 @@ trace_volume_discount(const CrmBand *band, Datum price, Datum saved, CrmTrace *t
 					 money_shown(band->percentage.value, 0), money_shown(price, trace->decimals), trace->unit);
 }
 
-static Datum
-hundred(void)
-{
-	return DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
-}
 
 /* pricing_decimals returns to how many decimals a price worked out of a percentage is rounded. */
 static int

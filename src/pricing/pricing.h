@@ -12,6 +12,7 @@
 /* ---- arithmetic on numeric (money.c) ---- */
 extern Datum money_zero(void);
 extern Datum money_one(void);
+extern Datum money_hundred(void);
 extern Datum money_add(Datum a, Datum b);
 extern Datum money_subtract(Datum a, Datum b);
 extern Datum money_multiply(Datum a, Datum b);
@@ -229,6 +230,7 @@ extern void pricing_build_bundles(CrmLines *lines);
 extern void pricing_join_bundle(CrmRow *row, CrmTicket *ticket, CrmLines *lines);
 extern void pricing_mark_bundle(CrmRow *row, const CrmLines *lines);
 extern bool pricing_is_inside_bundle(const CrmRow *row);
+extern bool pricing_follow_copy(CrmRow *row, const char *column, const CrmLineContext *copied);
 extern void pricing_empty_price(CrmRow *row);
 extern void pricing_follow_bundles(TriggerData *trigdata, CrmLines *lines);
 extern void pricing_complete_properties(CrmRow *row, const CrmTicket *ticket);

@@ -56,7 +56,6 @@ static bool takes_cents(CrmRow *row, const CrmLineContext *context);
 static Datum add_cents(const CrmLineContext *context, Datum given, Datum tax);
 static Datum write_rates(const CrmLineContext *context);
 static Datum share(Datum amount, Datum part, Datum whole, int decimals);
-static Datum hundred(void);
 
 static const CrmEntity entities[] = {
 	{.name = "tax_rate", .key = "tax_rate_id", .label = "tax rate", .title = "name"},
@@ -324,7 +323,7 @@ pricing_keep_rates(CrmRow *row, CrmLineContext *context)
 		JsonbValue *name = detail(row, of, "name", jbvString);
 		Datum		percentage = NumericGetDatum(detail(row, of, "percentage", jbvNumeric)->val.numeric);
 
-		if (money_compare(percentage, money_zero()) < 0 || money_compare(percentage, hundred()) > 0)
+		if (money_compare(percentage, money_zero()) < 0 || money_compare(percentage, money_hundred()) > 0)
 			refuse_details(row);
 		context->rates[i].tax_rate_id =
 			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(detail(row, of, "tax_rate_id", jbvNumeric)->val.numeric)));
@@ -368,7 +367,7 @@ pricing_add_tax(CrmRow *row, const CrmLineContext *context, Datum amount)
 {
 	int			decimals = context->by_document ? UNROUNDED : context->decimals;
 	bool		is_included = context->tax_method == TAX_INCLUDED;
-	Datum		whole = hundred();
+	Datum		whole = money_hundred();
 	Datum		tax = money_zero();
 
 	if (context->tax_method == TAX_TYPED)
@@ -486,10 +485,4 @@ static Datum
 share(Datum amount, Datum part, Datum whole, int decimals)
 {
 	return money_divide(money_round(money_multiply(amount, part), DIVISION), whole, decimals);
-}
-
-static Datum
-hundred(void)
-{
-	return DirectFunctionCall1(int8_numeric, Int64GetDatum(100));
 }

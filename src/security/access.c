@@ -17,7 +17,6 @@ static int	level_rank(const char *level);
 static void check_may_grant(CrmOrganization *org, const char *role, int rank);
 static void grant_level(CrmOrganization *org, const char *role, int rank);
 static void grant_schemas(CrmOrganization *org, const char *role);
-static void execute(const char *sql);
 
 static CrmStatement select_rules = {
 	.sql = "SELECT object_kind, object_name FROM @access_rule WHERE access_level = $1 ORDER BY 1, 2",
@@ -125,7 +124,7 @@ security_share_table(CrmOrganization *org, const char *table)
 		int			rank = level_rank(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 
 		if (rank >= 0 && OidIsValid(get_role_oid(role, true)))
-			execute(psprintf("GRANT SELECT%s ON %s.%s TO %s", rank > 0 ? ", INSERT, UPDATE, DELETE" : "",
+			core_execute(psprintf("GRANT SELECT%s ON %s.%s TO %s", rank > 0 ? ", INSERT, UPDATE, DELETE" : "",
 							 org->quoted, quote_identifier(table), quote_identifier(role)));
 	}
 }
@@ -162,11 +161,11 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 			if (kind == NULL || name == NULL)
 				continue;
 			if (strcmp(kind, "function") != 0)
-				execute(psprintf("GRANT %s ON %s.%s TO %s",
+				core_execute(psprintf("GRANT %s ON %s.%s TO %s",
 								 strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT", org->quoted,
 								 quote_identifier(name), quote_identifier(role)));
 			else
-				execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
+				core_execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
 								 quote_identifier(name), quote_identifier(role)));
 		}
 	}
@@ -178,16 +177,7 @@ grant_schemas(CrmOrganization *org, const char *role)
 {
 	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid)), core_text_value(org->name)};
 
-	execute(psprintf("GRANT USAGE ON SCHEMA sales_crm, %s TO %s", org->quoted, role));
+	core_execute(psprintf("GRANT USAGE ON SCHEMA sales_crm, %s TO %s", org->quoted, role));
 	core_run_as_owner(org, &select_open_tables, "access_rule", args);
-	execute(psprintf("GRANT SELECT ON %s TO %s", core_result_name(0, 1), role));
-}
-
-static void
-execute(const char *sql)
-{
-	int			rc = SPI_execute(sql, false, 0);
-
-	if (rc < 0)
-		elog(ERROR, "grant failed with %s: %s", SPI_result_code_string(rc), sql);
+	core_execute(psprintf("GRANT SELECT ON %s TO %s", core_result_name(0, 1), role));
 }

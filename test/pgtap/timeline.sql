@@ -37,6 +37,9 @@ SELECT remember('meeting', about('account', id('Contoso'), 'meeting', '2031-01-0
 INSERT INTO activity_party (activity_id, participation_type, entity, record_id) VALUES (id('meeting'), 'to', 'contact', id('contact'));
 SELECT is(split_part(subjects('contact', id('contact')), ', ', 1), 'meeting', 'a contact takes part in a meeting about somebody else');
 
+INSERT INTO activity_party (activity_id, participation_type, entity, record_id) VALUES (id('meeting'), 'cc', 'account', id('account'));
+SELECT is(split_part(subjects('account', id('account')), ', ', 1), 'meeting', 'and so has an account');
+
 -- Pages: every entry once, also where many stand at one moment.
 INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id, scheduled_end_at) SELECT 'task', 'n' || n, 'account', id('Contoso'), '2030-06-01'::timestamptz + n / 10 * '1 hour'::interval FROM generate_series(1, 95) AS n;
 INSERT INTO note (regarding_entity, regarding_id, subject) SELECT 'account', id('Contoso'), 'm' || n FROM generate_series(1, 20) AS n;
