@@ -29,7 +29,7 @@ CREATE FUNCTION add_activity_type(
     columns jsonb DEFAULT NULL,
     OUT activity_type_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_add_type';
-COMMENT ON FUNCTION add_activity_type(text, text, jsonb) IS 'Adds a type of activities, such as site_visit, and returns its key. label: as people read it, default from the name. columns: what it has beside the columns of activity, [{"name": "visit_result", "type": "text", "comment": "..."}], kept in a table named like the type, one row for an activity at most; types are text, boolean, integer, bigint, money, quantity, percent, date, timestamptz. Reasons and roles of the type are rows of activity_type_reason and activity_type_role. Errors: 22004 no name, 22023 name, column or type, 42710 name taken, 42501 not an administrator. Rule: D§6.3.';
+COMMENT ON FUNCTION add_activity_type(text, text, jsonb) IS 'Adds a type of activities, such as site_visit, and returns its key. label: as people read it, default from the name. columns: what it has beside the columns of activity, [{"name": "visit_result", "type": "text", "comment": "..."}], kept in a table named like the type, one row for an activity at most; types are text, boolean, integer, bigint, money, quantity, percent, date, timestamptz. Reasons and roles of the type are rows of activity_type_reason and activity_type_role. Errors: 22004 no name, 22023 name, column or type, 42701 a column twice, or one that every such table has, 42710 name taken, 42501 not an administrator. Rule: D§6.3.';
 
 CREATE FUNCTION timeline(
     entity text,

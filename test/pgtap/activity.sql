@@ -189,6 +189,8 @@ RESET ROLE;
 SELECT refused(format('SELECT sales_crm.add_activity_type(name => %L, columns => %L)', name, columns), code, format('no type %s with %s', name, columns))
 FROM (VALUES ('site_visit', NULL, '42710'), ('lead', NULL, '42710'), ('task', NULL, '42710'), ('Bad Name', NULL, '22023'), ('x"; DROP TABLE crm.lead; --', NULL, '22023'), ('', NULL, '22023'), (NULL, NULL, '22004'),
 	('one', '[{"name": "a b", "type": "text"}]', '22023'), ('two', '[{"name": "a", "type": "text); DROP TABLE crm.lead; --"}]', '22023'), ('three', '[{"name": "a"}]', '22023'), ('four', '"text"', '22023')) AS t (name, columns, code);
+SELECT is(refusal(format('SELECT sales_crm.add_activity_type(name => ''twice'', columns => %L)', columns)), '42701', 'not with ' || columns)
+FROM (VALUES ('[{"name": "a", "type": "text"}, {"name": "a", "type": "date"}]'), ('[{"name": "activity_id", "type": "bigint"}]')) AS t (columns);
 SELECT hasnt_table('crm', 'two', 'nothing is left of a refused one');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
