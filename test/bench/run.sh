@@ -59,10 +59,9 @@ load() {
 	OUT=$CLUSTER/scripts DB=bench bash "$CLUSTER/baseline/setup.sh" >/dev/null
 	ask "ALTER DATABASE bench SET search_path = bb"	# as its functions want it; ours do not mind
 	say "our side: the same number"
-	for step in 1_catalogue 2_measure 3_cycle; do run -f "$here/sql/$step.sql" >/dev/null; done
+	for step in 1_catalogue 2_measure 3_cycle 5_lines 6_rules 7_asleep 8_cycle_asleep; do run -f "$here/sql/$step.sql" >/dev/null; done
 	# The same procedures once more without their commits: cycles_together, a single transaction.
-	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" | run >/dev/null
-	for step in 5_lines 6_rules; do run -f "$here/sql/$step.sql" >/dev/null; done
+	sed '/^\t*COMMIT;$/d; s/PROCEDURE bench\.[a-z_]*/&_together/' "$here/sql/3_cycle.sql" "$here/sql/8_cycle_asleep.sql" | run >/dev/null
 	run -f "$here/sql/4_seller.sql" >/dev/null
 	for ((i = 1; i <= preload; i += 2000)); do
 		work -c "CALL bench.cycles($i, least(2000, $preload))"
@@ -100,9 +99,22 @@ pgbench_part() {
 # measure <part> <variant> <operations> <statement>: in a session of its own.
 measure() { work -o /dev/null -c "SELECT bench.start()" -c "$4" -c "SELECT bench.stop('$1', '$2', $3)"; }
 
+# The same rows in the same tables by plain SQL: what ours costs more is the price of the rules, what it costs more than bare that of the tables.
+by_hand='by hand, triggers asleep'
+asleep() { # runs a command while no trigger of ours is awake, foreign keys apart
+	ask "SELECT bench.set_triggers('DISABLE')" >/dev/null
+	"$@"
+	ask "SELECT bench.set_triggers('ENABLE')" >/dev/null
+}
+by_name() { # of a variant: runs a command as it should be for that one; tables without triggers are their owner's affair
+	local variant=$1
+	shift
+	if [ "$variant" = "$by_hand" ]; then ROLE=postgres asleep "$@"; else "$@"; fi
+}
+
 new_leads() { # of a variant, on its side
 	case $1 in
-	qualify_lead | qualify_leads) ask "SELECT bench.new_leads($2)" ;;
+	qualify_lead | qualify_leads | "$by_hand") ask "SELECT bench.new_leads($2)" ;;
 	*) ask "SELECT bench.new_leads_bare($2)" ;;
 	esac
 }
@@ -112,9 +124,10 @@ qualify_in_one_statement() {
 	first=$(new_leads "$1" $leads)
 	case $1 in
 	qualify_lead) call=sales_crm.qualify_lead ;;
+	"$by_hand") call=bench.qualify_asleep ;;
 	*) call=bb.$1 ;;
 	esac
-	measure 'qualify, one statement' "$1" $leads "SELECT count(*) FROM generate_series($first, $first + $leads - 1) AS l (id), LATERAL $call(l.id) AS q"
+	by_name "$1" measure 'qualify, one statement' "$1" $leads "SELECT count(*) FROM generate_series($first, $first + $leads - 1) AS l (id), LATERAL $call(l.id) AS q"
 }
 
 qualify_by_clients() {
@@ -132,9 +145,10 @@ qualify_as_set() {
 	first=$(new_leads "$1" $leads)
 	case $1 in
 	qualify_leads) statement="SELECT count(*) FROM sales_crm.qualify_leads((SELECT array_agg(id) FROM generate_series($first, $first + $leads - 1) AS l (id)))" ;;
+	"$by_hand") statement="SELECT bench.qualify_set_asleep($first, $leads)" ;;
 	*) statement="SELECT bench.qualify_set($first, $leads)" ;;
 	esac
-	measure 'qualify as a set' "$1" $leads "$statement"
+	by_name "$1" measure 'qualify as a set' "$1" $leads "$statement"
 }
 
 cycle_number=1000000
@@ -153,9 +167,10 @@ cycle_in_one_session() {
 	[ -z "$together" ] || form=transaction
 	case $1 in
 	'a call a step') procedure=bench.cycles ;;
+	"$by_hand") procedure=bench.cycles_asleep ;;
 	*) procedure=bench.cycles_bare ;;
 	esac
-	measure "whole cycle, one $form" "$1" $sales "CALL $procedure${together:+_together}($cycle_number, $sales)"
+	by_name "$1" measure "whole cycle, one $form" "$1" $sales "CALL $procedure${together:+_together}($cycle_number, $sales)"
 	cycle_number=$((cycle_number + 500000))
 }
 
@@ -189,16 +204,13 @@ invoice_by_clients() {
 	pgbench_part 'invoices, 4 clients' "$1" $invoices "$here/pgb/$script.pgb" -D accounts=$preload
 }
 
-# without_triggers <command>: runs it while no trigger of ours is awake, foreign keys apart; what was inserted meanwhile goes again.
-asleep='quote_product sales_order sales_order_product'
-without_triggers() {
-	local table
-	for table in $asleep; do ask "ALTER TABLE crm.$table DISABLE TRIGGER USER"; done
+# without_triggers <command>: what it inserts goes again.
+without_triggers() { asleep and_forget "$@"; }
+and_forget() {
 	"$@"
 	ask "DELETE FROM crm.quote_product WHERE created_by IS NULL AND modified_by IS NULL AND price_per_unit = 0"
 	ask "DELETE FROM crm.sales_order_product WHERE sales_order_id IN (SELECT sales_order_id FROM crm.sales_order WHERE order_number LIKE 'BARE-%')"
 	ask "DELETE FROM crm.sales_order WHERE order_number LIKE 'BARE-%'"
-	for table in $asleep; do ask "ALTER TABLE crm.$table ENABLE TRIGGER USER"; done
 }
 
 # A quote of 100 lines, or of 1,000: what a line costs.
@@ -261,14 +273,14 @@ drain_queue() {
 start_cluster
 load
 if wanted qualify; then
-	rounds qualify_in_one_statement qualify_fn qualify_hand qualify_lead
+	rounds qualify_in_one_statement qualify_fn qualify_hand "$by_hand" qualify_lead
 	rounds qualify_by_clients qualify_fn qualify_hand qualify_lead
 fi
-if wanted set; then rounds qualify_as_set 'set of statements' qualify_leads; fi
+if wanted set; then rounds qualify_as_set 'set of statements' "$by_hand" qualify_leads; fi
 if wanted cycle; then
 	rounds cycle_by_clients cycle_fnsteps 'a call a step'
-	rounds cycle_in_one_session cycle_fnsteps 'a call a step'
-	rounds cycle_in_one_transaction cycle_fnsteps 'a call a step'
+	rounds cycle_in_one_session cycle_fnsteps "$by_hand" 'a call a step'
+	rounds cycle_in_one_transaction cycle_fnsteps "$by_hand" 'a call a step'
 fi
 if wanted invoice; then rounds invoice_by_clients 'bare sequence' 'bare counter row' 'with gaps' gapless; fi
 if wanted lines; then rounds price_lines '100 lines, triggers asleep' '100 lines' '1000 lines, triggers asleep' '1000 lines'; fi

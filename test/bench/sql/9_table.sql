@@ -11,7 +11,13 @@ INSERT INTO target VALUES
 (13, 'lines of a quote', '100 lines', '100 lines, triggers asleep', 3), (14, 'lines of a quote', '1000 lines', '1000 lines, triggers asleep', 3),
 (15, 'lines of a quote', '1000 lines', '100 lines', 1.2), (16, 'quote of 100 lines to order', 'create_order_from_quote', 'copies, triggers asleep', 2),
 (17, 'a lead made and changed', 'no match', 'none', 1.15), (18, 'a lead made and changed', 'a hundred', 'match', 2), (19, 'a lead made and changed', 'match', 'none', NULL),
-(20, 'COPY of leads, three rows each', 'three rules', 'three inserts', 1.6), (21, 'what waits', 'queue', 'one by one', 2);
+(20, 'COPY of leads, three rows each', 'three rules', 'three inserts', 1.6), (21, 'what waits', 'queue', 'one by one', 2),
+-- what the rules cost on the same tables, and what the tables cost without any rule
+(2, 'qualify, one statement', 'qualify_lead', 'by hand, triggers asleep', NULL), (2, 'qualify, one statement', 'by hand, triggers asleep', 'qualify_fn', NULL),
+(2, 'qualify, one statement', 'by hand, triggers asleep', 'qualify_hand', NULL),
+(5, 'qualify as a set', 'qualify_leads', 'by hand, triggers asleep', NULL), (5, 'qualify as a set', 'by hand, triggers asleep', 'set of statements', NULL),
+(7, 'whole cycle, one session', 'a call a step', 'by hand, triggers asleep', NULL), (7, 'whole cycle, one session', 'by hand, triggers asleep', 'cycle_fnsteps', NULL),
+(7, 'whole cycle, one transaction', 'a call a step', 'by hand, triggers asleep', NULL), (7, 'whole cycle, one transaction', 'by hand, triggers asleep', 'cycle_fnsteps', NULL);
 
 CREATE TEMP VIEW median AS
 SELECT part, variant, count(*) AS rounds, percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)::numeric AS microseconds,
