@@ -31,8 +31,9 @@ static CrmStatement insert_close = {
 	.argtypes = {INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 };
 static CrmStatement find_live_invoice = {
-	.sql = "SELECT v.invoice_number FROM @invoice v WHERE v.sales_order_id = $1 AND v.state <> 'canceled' "
-	"AND v.credited_invoice_id IS NULL AND NOT EXISTS (SELECT FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id "
+	.sql = "SELECT v.invoice_number FROM @invoice v WHERE v.invoice_id IN (SELECT invoice_id FROM @invoice WHERE sales_order_id = $1 "
+	"UNION ALL SELECT i.invoice_id FROM @sales_order_product l JOIN @invoice_product i USING (sales_order_product_id) "
+	"WHERE l.sales_order_id = $1) AND v.state <> 'canceled' AND v.credited_invoice_id IS NULL AND NOT EXISTS (SELECT FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id "
 	"AND c.state <> 'canceled' HAVING count(*) > 0 AND sum(c.total_amount) = -v.total_amount) LIMIT 1",
 	.argtypes = {INT8OID}
 };
@@ -99,7 +100,7 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 	return Int64GetDatum(invoice_id);
 }
 
-/* document_cancel_order ends an order that has no live invoice, but for wholly credited ones, for good. */
+/* document_cancel_order ends an order for good that no live invoice bills, made from it or by hand, but for wholly credited ones. */
 Datum
 document_cancel_order(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 -- The life of an order: submitted, fulfilled, invoiced in parts, canceled, and its prices locked and unlocked (D§3.6, D§3.8).
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(84);
+SELECT plan(85);
 
 -- An order typed in.
 SELECT remember('o', new_document('sales_order')) \gset
@@ -94,6 +94,12 @@ SELECT remember('o', new_document('sales_order')) \gset
 SELECT remember('i', invoice_id) FROM sales_crm.fulfill_order(sales_order_id => id('o')) \gset
 SELECT refused('SELECT sales_crm.cancel_order(sales_order_id => id(''o''))', 'SC011', 'an order with a live invoice is not canceled');
 SELECT count(*) FROM sales_crm.cancel_invoice(invoice_id => id('i')) \gset
+WITH made AS (INSERT INTO invoice (name, account_id, price_list_id) SELECT 'By hand', account_id, price_list_id FROM sales_order WHERE sales_order_id = id('o') RETURNING invoice_id)
+SELECT remember('by hand', invoice_id) FROM made \gset
+INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_id, quantity)
+SELECT id('by hand'), sales_order_product_id, product_id, 1 FROM sales_order_product WHERE sales_order_id = id('o') AND product_id IS NOT NULL LIMIT 1;
+SELECT refused('SELECT sales_crm.cancel_order(sales_order_id => id(''o''))', 'SC011', 'nor one whose line an invoice made by hand bills');
+SELECT count(*) FROM sales_crm.cancel_invoice(invoice_id => id('by hand')) \gset
 SELECT is(state, 'canceled', 'without it it is') FROM sales_crm.cancel_order(sales_order_id => id('o'), description => 'no money');
 SELECT is((c.order_state, c.order_status_reason, a.description)::text, '(canceled,no_money,"no money")', 'with its closing activity') FROM order_close AS c JOIN activity AS a USING (activity_id)
 WHERE c.sales_order_id = id('o') AND c.order_state = 'canceled';
