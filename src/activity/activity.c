@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "activity/activity.h"
+#include "activity/email.h"
 #include "activity/kind.h"
 
 static void complete_activity(CrmRow *row, CrmTicket *ticket);
@@ -23,10 +24,11 @@ static void set_minutes(CrmRow *row, const char *column, TimestampTz start, Time
 static bool is_closed_state(const char *state);
 
 static const char *const computed[] = {"sort_at", "scheduled_duration_minutes", NULL};
+static const char *const fixed[] = {"is_workflow_created", NULL};
 
 const CrmEntity activity_entity = {
 	.name = "activity", .key = "activity_id", .label = "activity", .title = "subject",
-	.computed = computed, .complete = complete_activity
+	.computed = computed, .fixed = fixed, .complete = complete_activity
 };
 
 static CrmStatement insert_closing = {
@@ -42,6 +44,7 @@ activity_init(void)
 {
 	lifecycle_add_entity(&activity_entity);
 	activity_add_details();
+	activity_add_email();
 	activity_add_notes();
 	activity_add_connections();
 	activity_add_checks();
@@ -78,6 +81,8 @@ complete_activity(CrmRow *row, CrmTicket *ticket)
 		activity_check_record(row, "regarding_entity", "regarding_id");
 		settle_direction(row);
 		activity_settle_reason(row);
+		if (row_changed(row, "status_reason"))
+			email_refuse_delivery(row, ticket);
 		check_span(row, "scheduled_start_at", "scheduled_end_at");
 		settle_end(row);
 		settle_durations(row);

@@ -8,10 +8,12 @@
 #include "utils/builtins.h"
 
 #include "activity/activity.h"
+#include "activity/email.h"
 #include "activity/kind.h"
 
 static Datum end_activity(CrmOrganization *org, const CrmMove *move, int64 id, CrmValue ended_at);
-static void refuse_closing(CrmOrganization *org, int64 id);
+static char *kind_of(CrmOrganization *org, int64 id);
+static void refuse_closing(int64 id, const char *kind);
 
 static CrmStatement end_one = {
 	.sql = "UPDATE @activity SET state = $2, status_reason = $3, actual_end_at = coalesce($4, actual_end_at) WHERE activity_id = $1",
@@ -52,7 +54,7 @@ activity_cancel(PG_FUNCTION_ARGS)
 	return end_activity(core_begin(), &move, id, CRM_NULL);
 }
 
-/* activity_reopen opens a closed activity again; what closed a deal stays closed. */
+/* activity_reopen opens a closed activity again; what closed a deal stays closed, and so does a mail that was delivered. */
 Datum
 activity_reopen(PG_FUNCTION_ARGS)
 {
@@ -60,9 +62,13 @@ activity_reopen(PG_FUNCTION_ARGS)
 	CrmMove		move = {.entity = &activity_entity, .made_by = "reopen_activity", .to = "open"};
 	CrmOrganization *org = core_begin();
 	char	   *from = lifecycle_lock(org, &activity_entity, id);
+	char	   *kind;
 
 	lifecycle_require(org, &move, id, from);
-	refuse_closing(org, id);
+	kind = kind_of(org, id);
+	refuse_closing(id, kind);
+	if (strcmp(kind, "email") == 0)
+		email_take_back(org, id);
 	lifecycle_move(org, &move, id, from);
 	return core_end_text("open");
 }
@@ -87,15 +93,20 @@ end_activity(CrmOrganization *org, const CrmMove *move, int64 id, CrmValue ended
 	return core_end_text(move->to);
 }
 
-/* refuse_closing keeps the activities that tell of a closing. */
-static void
-refuse_closing(CrmOrganization *org, int64 id)
+static char *
+kind_of(CrmOrganization *org, int64 id)
 {
 	CrmValue	args[] = {CRM_INT8(id)};
-	char	   *kind;
 
-	core_run(org, &read_kind, args);
-	kind = core_result_name(0, 1);
+	if (core_run(org, &read_kind, args) == 0)
+		core_refuse_unknown("activity", id);
+	return core_result_name(0, 1);
+}
+
+/* refuse_closing keeps the activities that tell of a closing. */
+static void
+refuse_closing(int64 id, const char *kind)
+{
 	if (strcmp(kind, "opportunity_close") != 0 && strcmp(kind, "quote_close") != 0 &&
 		strcmp(kind, "order_close") != 0)
 		return;

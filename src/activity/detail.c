@@ -10,23 +10,23 @@
 
 #include "activity/kind.h"
 
-static void complete_detail(CrmRow *row, CrmTicket *ticket);
-static void keep_detail(CrmRow *row);
 static void complete_party(CrmRow *row, CrmTicket *ticket);
 static void keep_party(CrmRow *row);
 static char *kind_of(CrmRow *row);
 static void refuse_kind(CrmRow *row, const char *kind) pg_attribute_noreturn();
 
 /*
- * All tables of details are one entity, those that an administrator adds
- * included; its key is the activity's, since a kind's own is named after it.
+ * All tables of details but that of mails are one entity, those that an
+ * administrator adds included; its key is the activity's, since a kind's own is named after it.
  */
 static const CrmEntity detail_entity = {
 	.name = "activity_detail", .key = "activity_id", .label = "activity detail",
-	.complete = complete_detail, .before_delete = keep_detail
+	.complete = activity_complete_detail, .before_delete = activity_keep_detail
 };
+static const char *const party_computed[] = {"is_address_of_record", NULL};
+
 static const CrmEntity party_entity = {
-	.name = "activity_party", .key = "activity_party_id", .label = "activity party",
+	.name = "activity_party", .key = "activity_party_id", .label = "activity party", .computed = party_computed,
 	.complete = complete_party, .before_delete = keep_party
 };
 
@@ -43,9 +43,9 @@ activity_add_details(void)
 	lifecycle_add_entity(&party_entity);
 }
 
-/* complete_detail lets a row of details stand only beside an open activity of its kind. */
-static void
-complete_detail(CrmRow *row, CrmTicket *ticket)
+/* activity_complete_detail lets a row of details stand only beside an open activity of its kind. */
+void
+activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 {
 	char	   *kind;
 
@@ -57,8 +57,8 @@ complete_detail(CrmRow *row, CrmTicket *ticket)
 		refuse_kind(row, kind);
 }
 
-static void
-keep_detail(CrmRow *row)
+void
+activity_keep_detail(CrmRow *row)
 {
 	activity_refuse_closed(row, "the details");
 }
@@ -74,6 +74,8 @@ complete_party(CrmRow *row, CrmTicket *ticket)
 		return;
 	activity_check_record(row, "entity", "record_id");
 	activity_refuse_closed(row, "the parties");
+	if (row_changed(row, "address_used") && row_bool(row, "is_address_of_record"))
+		row_set_as(row, "is_address_of_record", BOOLOID, BoolGetDatum(false));
 	if (role == NULL || row_is_null(row, "activity_id") ||
 		(ROW_IS_UPDATE(row) && !row_changed(row, "participation_type")))
 		return;

@@ -8,7 +8,7 @@ CREATE FUNCTION complete_activity(
     actual_end_at timestamptz DEFAULT NULL,
     OUT state text
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_complete';
-COMMENT ON FUNCTION complete_activity(bigint, text, timestamptz) IS 'Completes an open or scheduled activity and returns its state, completed; it is read-only from then on. status_reason: one that table activity_type_reason gives its type, default that of the type (an incoming call: received). actual_end_at: when it ended, default now; with actual_start_at the duration follows. Errors: 22004 no id, P0002 unknown, SC001 closed already, SC003 reason, 23514 end before start. Rule: D§2.3, D§6.4.';
+COMMENT ON FUNCTION complete_activity(bigint, text, timestamptz) IS 'Completes an open or scheduled activity and returns its state, completed; it is read-only from then on. status_reason: one that table activity_type_reason gives its type, default that of the type (an incoming call, mail, letter or fax: received); sent for a mail that was sent elsewhere, while send_email() sends one. actual_end_at: when it ended, default now; with actual_start_at the duration follows. Errors: 22004 no id, P0002 unknown, SC001 closed already, SC003 reason, 23514 end before start. Rule: D§2.3, D§6.4.';
 
 CREATE FUNCTION cancel_activity(
     activity_id bigint,
@@ -21,7 +21,48 @@ CREATE FUNCTION reopen_activity(
     activity_id bigint,
     OUT state text
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_reopen';
-COMMENT ON FUNCTION reopen_activity(bigint) IS 'Opens a completed or canceled activity again and returns its state, open; its actual end is cleared. An activity that tells of a closing (opportunity_close, quote_close, order_close) stays. Errors: 22004 no id, P0002 unknown, SC001 not closed or a closing. Rule: D§6.4.';
+COMMENT ON FUNCTION reopen_activity(bigint) IS 'Opens a completed or canceled activity again and returns its state, open; its actual end is cleared. An activity that tells of a closing (opportunity_close, quote_close, order_close) stays, and so does a mail that a mail program is sending or sent; one that is still pending is taken back. Errors: 22004 no id, P0002 unknown, SC001 not closed, a closing, or such a mail. Rule: D§6.4.';
+
+CREATE FUNCTION send_email(
+    activity_id bigint,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_send_email';
+COMMENT ON FUNCTION send_email(bigint) IS 'Puts an open mail, a draft or one that failed, in line for the mail program and returns its state, completed (status reason pending_send); it is read-only from then on, and reopen_activity() takes it back until a mail program has it. Its parties in role to, cc and bcc get it, at address_used or else at the e-mail address of their record, which is then written down in address_used; one that came from the record is taken from it anew when the mail is sent again. Without a sender its owner is; a sender without an address leaves it to the mail program. It gets a Message-ID unless it has one. Errors: 22004 no id, P0002 unknown, 22023 no mail, SC001 not open or incoming, 23514 no recipient (constraint email_recipient_check), a recipient without an e-mail address (email_address_check) or with do_not_email (email_do_not_email_check). Rule: D§2.3, D§6.4.';
+
+CREATE FUNCTION take_emails(
+    "limit" integer DEFAULT 100,
+    OUT activity_id bigint,
+    OUT attempt integer,
+    OUT message_identifier text,
+    OUT sender text,
+    OUT to_addresses text[],
+    OUT cc_addresses text[],
+    OUT bcc_addresses text[],
+    OUT subject text,
+    OUT body text,
+    OUT in_reply_to_identifier text,
+    OUT conversation_identifier text,
+    OUT is_read_receipt_requested boolean,
+    OUT priority text,
+    OUT attachment_count integer
+) RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'activity_take_emails';
+COMMENT ON FUNCTION take_emails(integer) IS 'Gives a mail program at most "limit" mails, those that wait longest first, and makes them sending: COMMIT, deliver each with its message_identifier as Message-ID, then report_email_sent() or report_email_failed(). Several mail programs may run side by side, each mail goes to one. A mail nobody reported on within the setting email_sending_timeout_minutes is given out again, so that one whose mail program died is sent at least once; attempt counts. sender is NULL when its party has no e-mail address. The files are rows of table attachment with that activity_id. For level admin, as it is about the mails of all; a role of level sell that is granted EXECUTE on the three calls will do. Errors: 22023 limit. Rule: D§2.3, D§6.4.';
+
+CREATE FUNCTION report_email_sent(
+    activity_id bigint,
+    message_identifier text DEFAULT NULL,
+    sent_at timestamptz DEFAULT NULL,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_report_email_sent';
+COMMENT ON FUNCTION report_email_sent(bigint, text, timestamptz) IS 'Notes that a mail that take_emails() gave out was delivered: it is completed/sent, for good. message_identifier: its Message-ID where the mail program gave it another. sent_at: when, default now; also the end of the activity. Returns the state, completed. Errors: 22004 no id, P0002 unknown, 22023 no mail, SC001 not being sent. Rule: D§2.3, D§6.4.';
+
+CREATE FUNCTION report_email_failed(
+    activity_id bigint,
+    description text,
+    attempt integer DEFAULT NULL,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_report_email_failed';
+COMMENT ON FUNCTION report_email_failed(bigint, text, integer) IS 'Notes that a mail that take_emails() gave out could not be delivered: it is open/failed, to be corrected and sent again. description: why, for email.delivery_error and status_history. attempt: that of take_emails(); a report about one that is over, since the mail was given out again, is refused. Returns the state, open. Errors: 22004 no id or description, P0002 unknown, 22023 no mail, SC001 not being sent, or another attempt is under way. Rule: D§2.3, D§6.4.';
 
 CREATE FUNCTION add_activity_type(
     name text,

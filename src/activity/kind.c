@@ -24,6 +24,7 @@ typedef struct Kind
 	List	   *roles;			/* none = every role */
 } Kind;
 
+static bool was_received(CrmRow *row, const Kind *kind, const char *state);
 static const char *kind_default(const Kind *kind, const char *state);
 static bool kind_has_reason(const Kind *kind, const char *state, const char *reason);
 static void refuse_reason(CrmRow *row, const char *state, const char *reason);
@@ -48,8 +49,8 @@ static CrmStatement select_roles = {
 
 /*
  * activity_settle_reason gives an activity a reason that its kind has. The
- * default of all activities becomes that of the kind; an incoming call that
- * is completed was received.
+ * default of all activities becomes that of the kind; an incoming call, mail,
+ * letter or fax that is completed was received.
  */
 void
 activity_settle_reason(CrmRow *row)
@@ -57,19 +58,31 @@ activity_settle_reason(CrmRow *row)
 	const Kind *kind = find_kind(row->org, row_text(row, "activity_type"));
 	char	   *state = row_text(row, "state");
 	char	   *reason = row_text(row, "status_reason");
-	char	   *direction = row_text(row, "direction");
 	const char *general = state ? lifecycle_default_reason(row->org, "activity", state) : NULL;
 
-	if (kind == NULL || kind->reasons == NIL || state == NULL || reason == NULL ||
-		kind_has_reason(kind, state, reason))
+	if (kind == NULL || kind->reasons == NIL || state == NULL || reason == NULL)
+		return;
+	if (general && strcmp(reason, general) == 0 && was_received(row, kind, state))
+	{
+		row_set_text(row, "status_reason", "received");
+		return;
+	}
+	if (kind_has_reason(kind, state, reason))
 		return;
 	if (general == NULL || strcmp(reason, general) != 0 || kind_default(kind, state) == NULL)
 		refuse_reason(row, state, reason);
-	if (strcmp(kind->name, "phone_call") == 0 && direction && strcmp(direction, "incoming") == 0 &&
-		kind_has_reason(kind, state, "received"))
-		row_set_text(row, "status_reason", "received");
-	else
-		row_set_text(row, "status_reason", kind_default(kind, state));
+	row_set_text(row, "status_reason", kind_default(kind, state));
+}
+
+/* was_received tells that something came in, of a kind that knows the difference; what is closed or imported stays as it is. */
+static bool
+was_received(CrmRow *row, const Kind *kind, const char *state)
+{
+	char	   *direction = row_text(row, "direction");
+
+	return direction && strcmp(direction, "incoming") == 0 && kind_has_reason(kind, state, "received") &&
+		((row_changed(row, "state") && !core_import_mode) ||
+		 !kind_has_reason(kind, state, lifecycle_default_reason(row->org, "activity", state)));
 }
 
 /* activity_takes_role tells whether a kind of activity has a role for people. */

@@ -17,7 +17,6 @@
 
 static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
 static bool is_seen(Oid relid);
-static const char *key_of_entity(CrmOrganization *org, const char *entity);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
 static CrmStatement delete_open = {
@@ -62,7 +61,7 @@ activity_check_record(CrmRow *row, const char *entity_column, const char *key_co
 	if (entity == NULL || row_is_null(row, key_column) ||
 		(ROW_IS_UPDATE(row) && !row_changed(row, entity_column) && !row_changed(row, key_column)))
 		return;
-	if (is_there(row->org, entity, key_of_entity(row->org, entity), row_int8(row, key_column)))
+	if (is_there(row->org, entity, activity_key_of(row->org, entity), row_int8(row, key_column)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -71,6 +70,13 @@ activity_check_record(CrmRow *row, const char *entity_column, const char *key_co
 					   RelationGetRelationName(row->rel), entity),
 			 errhint("Check %s and %s, and your row rights.", entity_column, key_column),
 			 errtablecol(row->rel, row_column(row, key_column) + 1)));
+}
+
+/* activity_sees_record tells whether the caller sees a record that an activity of another regards. */
+bool
+activity_sees_record(CrmOrganization *org, const char *entity, int64 id)
+{
+	return OidIsValid(get_relname_relid(entity, org->oid)) && is_there(org, entity, activity_key_of(org, entity), id);
 }
 
 /*
@@ -165,9 +171,9 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
 
-/* key_of_entity returns the key of a table that may be referred to, one of a user's included. */
-static const char *
-key_of_entity(CrmOrganization *org, const char *entity)
+/* activity_key_of returns the key of a table that may be referred to, one of a user's included. */
+const char *
+activity_key_of(CrmOrganization *org, const char *entity)
 {
 	const CrmEntity *known = lifecycle_find_entity(entity);
 	const char *key = known ? known->key : psprintf("%s_id", entity);

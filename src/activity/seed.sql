@@ -91,6 +91,8 @@ INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
     ('activity', 'scheduled', 'canceled', 'cancel_activity'),
     ('activity', 'completed', 'open', 'reopen_activity'),
     ('activity', 'canceled', 'open', 'reopen_activity'),
+    ('activity', 'open', 'completed', 'send_email'),
+    ('activity', 'completed', 'open', 'report_email_failed'),
     ('connection', NULL, 'active', 'insert'),
     ('connection', 'active', 'inactive', 'update'),
     ('connection', 'inactive', 'active', 'update'),
@@ -103,6 +105,9 @@ SELECT entity, state, state, initcap(state), true, CASE state WHEN 'active' THEN
   FROM (VALUES ('connection'), ('connection_role')) AS connected (entity), (VALUES ('active'), ('inactive')) AS known (state);
 
 INSERT INTO editable_when_closed (entity, column_name) VALUES ('activity', 'owner_id');
+
+INSERT INTO organization_setting (name, value, description) VALUES
+    ('email_sending_timeout_minutes', '30', 'Minutes until a mail that take_emails() gave to a mail program, which did not report, is given out again; a whole number from 1 on.');
 
 INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order) VALUES
     ('activity', 'priority', 'low', 'Low', 0, 0),
@@ -179,6 +184,10 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'function', 'complete_activity'),
     ('sell', 'function', 'cancel_activity'),
     ('sell', 'function', 'reopen_activity'),
+    ('sell', 'function', 'send_email'),
+    ('admin', 'function', 'take_emails'),    -- the mail program's: they act on the mails of all
+    ('admin', 'function', 'report_email_sent'),
+    ('admin', 'function', 'report_email_failed'),
     ('read', 'function', 'timeline'),
     ('admin', 'function', 'add_activity_type'),
     ('admin', 'table', 'activity_type');

@@ -47,6 +47,7 @@ CREATE TABLE activity (
     priority text DEFAULT 'normal',    -- low, normal or high, from option_value; default normal.
     direction text,    -- incoming or outgoing, from option_value; for calls and mails.
     is_billed boolean NOT NULL DEFAULT false,    -- True: the work was billed to the customer.
+    is_workflow_created boolean NOT NULL DEFAULT false,    -- True: an automation rule made it; stays as it was when the row was made.
     sort_at timestamptz NOT NULL,    -- Its place in a timeline: end, else due time, else start, else when the row was made; computed.
     owner_id bigint NOT NULL REFERENCES owner,    -- User or team who is to do it; default the current user.
     state text NOT NULL DEFAULT 'open',    -- open, scheduled, completed or canceled; the last two are read-only.
@@ -66,6 +67,7 @@ CREATE TABLE activity_party (
     entity text,    -- Table of the party, such as contact; empty when only an address is known.
     record_id bigint,    -- Key of the party in that table.
     address_used text,    -- E-mail address or number that was used, or the name of a party who is no record (any more).
+    is_address_of_record boolean NOT NULL DEFAULT false,    -- True: send_email() took the address from the record, and takes it anew when the mail is sent again; computed.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT activity_party_record_check CHECK (num_nonnulls(entity, record_id) IN (0, 2)),
     CONSTRAINT activity_party_known_check CHECK (num_nonnulls(record_id, address_used) > 0)
@@ -108,9 +110,18 @@ CREATE TABLE email (
     conversation_identifier text,    -- What the mails of one conversation have in common.
     is_read_receipt_requested boolean NOT NULL DEFAULT false,    -- True: the recipient is asked for a receipt.
     sent_at timestamptz,    -- When it was sent or received.
+    submitted_at timestamptz,    -- When send_email() put it in line for the mail program; computed.
+    submitted_by bigint REFERENCES owner,    -- User who called send_email(); computed.
+    next_attempt_at timestamptz,    -- From when on take_emails() gives it out; empty while it is neither pending nor being sent; computed.
+    last_attempt_at timestamptz,    -- When a mail program last took it; computed.
+    delivery_attempts integer NOT NULL DEFAULT 0,    -- How often a mail program took it; computed.
+    delivery_error text,    -- Why it could not be delivered, as the mail program said; empty when it is sent again; computed.
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS
 );
 CREATE INDEX email_message_identifier_idx ON email (message_identifier) WHERE message_identifier IS NOT NULL;
+CREATE INDEX email_next_attempt_idx ON email (next_attempt_at, email_id) WHERE next_attempt_at IS NOT NULL;
+ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_email_check
+    CHECK (name <> 'email_sending_timeout_minutes' OR value ~ '^[1-9][0-9]{0,5}$');
 
 -- What appointments have beside the columns of activity; who takes part are parties (organizer, required_attendee, optional_attendee).
 CREATE TABLE appointment (

@@ -19,6 +19,21 @@ static CrmCheck checks[] = {
 	{"place_in_timeline", "activity", {
 			.sql = "SELECT activity_id, 'sort_at is ' || sort_at FROM @activity "
 			"WHERE sort_at <> coalesce(actual_end_at, scheduled_end_at, scheduled_start_at, created_at)"}},
+	{"mail_in_delivery", "email", {
+			.sql = "SELECT a.activity_id, a.status_reason || ', but ' || CASE WHEN e.next_attempt_at IS NULL THEN 'no mail program gets it' "
+			"ELSE 'without recipients, or one has no address' END FROM @activity a LEFT JOIN @email e ON e.activity_id = a.activity_id "
+			"WHERE a.activity_type = 'email' AND a.status_reason IN ('pending_send', 'sending') AND (e.next_attempt_at IS NULL "
+			"OR (SELECT bool_and(coalesce(p.address_used, '') LIKE '%@%') IS NOT TRUE FROM @activity_party p "
+			"WHERE p.activity_id = a.activity_id AND p.participation_type IN ('to', 'cc', 'bcc')))"}},
+	{"mail_out_of_delivery", "email", {
+			.sql = "SELECT e.activity_id, a.state || '/' || a.status_reason || ', but in line for the mail program' FROM @email e "
+			"JOIN @activity a ON a.activity_id = e.activity_id "
+			"WHERE e.next_attempt_at IS NOT NULL AND a.status_reason NOT IN ('pending_send', 'sending')"}},
+	{"mail_sent", "email", {
+			.sql = "SELECT e.activity_id, CASE WHEN e.sent_at IS NULL THEN 'sent, but nobody knows when' ELSE 'sent, but to nobody' END "
+			"FROM @email e JOIN @activity a ON a.activity_id = e.activity_id WHERE a.status_reason = 'sent' AND e.delivery_attempts > 0 "
+			"AND (e.sent_at IS NULL OR NOT EXISTS (SELECT FROM @activity_party p "
+			"WHERE p.activity_id = e.activity_id AND p.participation_type IN ('to', 'cc', 'bcc') AND p.address_used IS NOT NULL))"}},
 	{"attached_file", "attachment", {
 			.sql = "SELECT attachment_id, 'file_size ' || file_size || ' or checksum is not that of the content' FROM @attachment "
 			"WHERE file_size <> pg_catalog.octet_length(content) OR sha256 <> pg_catalog.encode(pg_catalog.sha256(content), 'hex')"}}

@@ -357,7 +357,8 @@ compile_activity(CrmAction *action, CrmCompiled *compiled)
 
 	automation_pairs(action->row, "values", &names, &texts);
 	find_target(action, compiled, "activity");
-	make_room(action, list_length(names) + 7);
+	make_room(action, list_length(names) + 8);
+	add_column(action, compiled, "is_workflow_created", "true");
 	add_literal(action, compiled, "activity_type", automation_parameter(action->row, "activity_type", true));
 	add_column(action, compiled, "subject", automation_expression_parameter(action->row, "subject", true));
 	add_literal(action, compiled, "regarding_entity", compiled->entity->name);

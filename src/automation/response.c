@@ -89,7 +89,7 @@ response_note(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* is_response tells a call, mail or meeting of ours from a task, and from what came in. */
+/* is_response tells a call, mail or meeting of ours from a task, from what came in, and from a mail on its way. */
 static bool
 is_response(CrmRow *activity)
 {
@@ -100,7 +100,8 @@ is_response(CrmRow *activity)
 	List	   *types;
 	ListCell   *cell;
 
-	if ((direction && strcmp(direction, "incoming") == 0) || (reason && strcmp(reason, "received") == 0) ||
+	if ((direction && strcmp(direction, "incoming") == 0) ||
+		(reason && (strcmp(reason, "received") == 0 || strcmp(reason, "pending_send") == 0 || strcmp(reason, "sending") == 0)) ||
 		setting == NULL || !SplitIdentifierString(pstrdup(setting), ',', &types))
 		return false;
 	foreach(cell, types)

@@ -36,5 +36,5 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_turn
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 -- The first response to a lead: the condition costs other activities no event.
 CREATE OR REPLACE TRIGGER t60_first_response_insert AFTER INSERT ON activity FOR EACH ROW WHEN (NEW.regarding_entity = 'lead' AND NEW.state = 'completed') EXECUTE FUNCTION note_first_response();
-CREATE OR REPLACE TRIGGER t60_first_response_update AFTER UPDATE ON activity FOR EACH ROW WHEN (NEW.regarding_entity = 'lead' AND NEW.state = 'completed' AND OLD.state <> 'completed') EXECUTE FUNCTION note_first_response();
+CREATE OR REPLACE TRIGGER t60_first_response_update AFTER UPDATE ON activity FOR EACH ROW WHEN (NEW.regarding_entity = 'lead' AND NEW.state = 'completed' AND (OLD.state <> 'completed' OR OLD.status_reason <> NEW.status_reason)) EXECUTE FUNCTION note_first_response();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON outbox_aggregate FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();

@@ -52,7 +52,7 @@ static const Action actions[] = {
 	{"sales_order", {"submit_order", "deliver_order", "fulfill_order", "cancel_order", "create_invoice_from_order",
 	"lock_order_pricing", "unlock_order_pricing", NULL}},
 	{"invoice", {"pay_invoice", "cancel_invoice", "create_credit_note", "lock_invoice_pricing", "unlock_invoice_pricing", NULL}},
-	{"activity", {"complete_activity", "cancel_activity", "reopen_activity", NULL}},
+	{"activity", {"complete_activity", "cancel_activity", "reopen_activity", "send_email", NULL}},
 	{"product", {"publish_product", "revise_product", "revert_product", "retire_product", "clone_product", NULL}}
 };
 
