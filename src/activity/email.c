@@ -29,6 +29,7 @@ typedef struct Mail
 	char	   *reason;
 	char	   *direction;
 	int32		attempts;
+	bool		is_submitted;	/* by send_email, and neither failed nor taken back since */
 } Mail;
 
 static Mail lock_mail(CrmOrganization *org, int64 id);
@@ -43,7 +44,7 @@ static void write_details(CrmOrganization *org, const Mail *mail, CrmStatement *
 static void refuse_taken_back(const Mail *mail, const char *why, const char *hint);
 
 static CrmStatement read_one = {
-	.sql = "SELECT a.activity_type, a.state, a.status_reason, a.direction, e.email_id, e.delivery_attempts "
+	.sql = "SELECT a.activity_type, a.state, a.status_reason, a.direction, e.email_id, e.delivery_attempts, e.submitted_at IS NOT NULL "
 	"FROM @activity a LEFT JOIN @email e ON e.activity_id = a.activity_id WHERE a.activity_id = $1",
 	.argtypes = {INT8OID}
 };
@@ -96,13 +97,9 @@ static CrmStatement update_sent = {
 	.sql = "UPDATE @activity SET status_reason = 'sent', actual_end_at = greatest($2, actual_start_at) WHERE activity_id = $1",
 	.argtypes = {INT8OID, TIMESTAMPTZOID}
 };
-static CrmStatement update_failed_details = {
-	.sql = "UPDATE @email SET delivery_error = $2, next_attempt_at = NULL WHERE email_id = $1",
+static CrmStatement update_open_details = {
+	.sql = "UPDATE @email SET delivery_error = $2, next_attempt_at = NULL, submitted_at = NULL, submitted_by = NULL WHERE email_id = $1",
 	.argtypes = {INT8OID, TEXTOID}
-};
-static CrmStatement update_taken_back = {
-	.sql = "UPDATE @email SET next_attempt_at = NULL WHERE email_id = $1",
-	.argtypes = {INT8OID}
 };
 
 PG_FUNCTION_INFO_V1(activity_send_email);
@@ -191,7 +188,7 @@ activity_report_email_failed(PG_FUNCTION_ARGS)
 				 errdetail("It was given out again; attempt %d is under way.", mail.attempts),
 				 errhint("Nothing is left to report: the mail program that has it now will."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "email")));
-	write_details(org, &mail, &update_failed_details, details);
+	write_details(org, &mail, &update_open_details, details);
 	lifecycle_move(org, &move, id, mail.state);
 	return core_end_text(move.to);
 }
@@ -201,19 +198,17 @@ void
 email_take_back(CrmOrganization *org, int64 id)
 {
 	Mail		mail = {.id = id};
-	CrmValue	args[1];
+	CrmValue	args[] = {CRM_NULL, CRM_NULL};
 
-	if (!read_mail(org, &mail))
+	if (!read_mail(org, &mail) || !mail.is_submitted)
 		return;
 	if (strcmp(mail.reason, "sending") == 0)
 		refuse_taken_back(&mail, "A mail program is sending it.",
 						  "Wait for its report; report_email_failed() opens a mail that was not sent.");
-	if (strcmp(mail.reason, "sent") == 0 && mail.attempts > 0)
+	if (strcmp(mail.reason, "sent") == 0)
 		refuse_taken_back(&mail, "A mail program sent it.", "Write another mail.");
-	if (strcmp(mail.reason, "pending_send") != 0)
-		return;
 	args[0] = CRM_INT8(mail.email_id);
-	write_details(org, &mail, &update_taken_back, args);
+	write_details(org, &mail, &update_open_details, args);
 }
 
 /* email_refuse_delivery keeps the reasons of a delivery to the calls: who sets them by hand would wait for ever. */
@@ -266,6 +261,7 @@ read_mail(CrmOrganization *org, Mail *mail)
 	mail->direction = core_result_name(0, 4);
 	mail->email_id = core_result_int8(0, 5);
 	mail->attempts = core_result_int4(0, 6);
+	mail->is_submitted = core_result_bool(0, 7);
 	return strcmp(core_result_name(0, 1), "email") == 0;
 }
 

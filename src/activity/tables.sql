@@ -110,8 +110,8 @@ CREATE TABLE email (
     conversation_identifier text,    -- What the mails of one conversation have in common.
     is_read_receipt_requested boolean NOT NULL DEFAULT false,    -- True: the recipient is asked for a receipt.
     sent_at timestamptz,    -- When it was sent or received.
-    submitted_at timestamptz,    -- When send_email() put it in line for the mail program; computed.
-    submitted_by bigint REFERENCES owner,    -- User who called send_email(); computed.
+    submitted_at timestamptz,    -- When send_email() put it in line for the mail program; empty again when it failed or was taken back; computed.
+    submitted_by bigint REFERENCES owner,    -- User who called send_email(); empty like submitted_at; computed.
     next_attempt_at timestamptz,    -- From when on take_emails() gives it out; empty while it is neither pending nor being sent; computed.
     last_attempt_at timestamptz,    -- When a mail program last took it; computed.
     delivery_attempts integer NOT NULL DEFAULT 0,    -- How often a mail program took it; computed.

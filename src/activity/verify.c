@@ -31,7 +31,7 @@ static CrmCheck checks[] = {
 			"WHERE e.next_attempt_at IS NOT NULL AND a.status_reason NOT IN ('pending_send', 'sending')"}},
 	{"mail_sent", "email", {
 			.sql = "SELECT e.activity_id, CASE WHEN e.sent_at IS NULL THEN 'sent, but nobody knows when' ELSE 'sent, but to nobody' END "
-			"FROM @email e JOIN @activity a ON a.activity_id = e.activity_id WHERE a.status_reason = 'sent' AND e.delivery_attempts > 0 "
+			"FROM @email e JOIN @activity a ON a.activity_id = e.activity_id WHERE a.status_reason = 'sent' AND e.submitted_at IS NOT NULL "
 			"AND (e.sent_at IS NULL OR NOT EXISTS (SELECT FROM @activity_party p "
 			"WHERE p.activity_id = e.activity_id AND p.participation_type IN ('to', 'cc', 'bcc') AND p.address_used IS NOT NULL))"}},
 	{"attached_file", "attachment", {

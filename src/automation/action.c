@@ -358,7 +358,6 @@ compile_activity(CrmAction *action, CrmCompiled *compiled)
 	automation_pairs(action->row, "values", &names, &texts);
 	find_target(action, compiled, "activity");
 	make_room(action, list_length(names) + 8);
-	add_column(action, compiled, "is_workflow_created", "true");
 	add_literal(action, compiled, "activity_type", automation_parameter(action->row, "activity_type", true));
 	add_column(action, compiled, "subject", automation_expression_parameter(action->row, "subject", true));
 	add_literal(action, compiled, "regarding_entity", compiled->entity->name);
@@ -372,6 +371,7 @@ compile_activity(CrmAction *action, CrmCompiled *compiled)
 	if (description)
 		add_column(action, compiled, "description", description);
 	add_columns(action, compiled, names, texts);
+	add_column(action, compiled, "is_workflow_created", "true");
 	if (due_in)
 	{
 		action->rule->place = psprintf("due_in of action %s: %s", action->row->action, due_in);

@@ -63,6 +63,9 @@ SELECT pg_temp.refused(format('UPDATE activity SET status_reason = %L WHERE acti
 FROM (VALUES ('pending_send', 'sending'), ('pending_send', 'sent'), ('sending', 'sent'), ('sending', 'pending_send'), ('sent', 'pending_send')) AS t (before, reason);
 SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.complete_activity(activity_id => %s, status_reason => ''sent'')', mail('elsewhere'))), NULL, 'a mail that was sent elsewhere is completed as sent');
 SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.reopen_activity(activity_id => %s)', id('elsewhere'))), NULL, 'and may be opened again');
+SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.complete_activity(activity_id => %s, status_reason => ''sent'')', remember('elsewhere after all', mail_in('failed')))), NULL, 'so is one that failed');
+SELECT is((submitted_at, delivery_attempts, delivery_error)::text, '(,1,"No such mailbox")', 'which nobody has in line any more') FROM email WHERE activity_id = id('elsewhere after all');
+SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.reopen_activity(activity_id => %s)', id('elsewhere after all'))), NULL, 'and that may be opened again too');
 INSERT INTO email (activity_id) VALUES (id('elsewhere'));
 SELECT pg_temp.refused(format('UPDATE email SET %s WHERE activity_id = %s', change, id('elsewhere')), '428C9', 'by the calls alone: ' || change)
 FROM unnest('{submitted_at = now(),next_attempt_at = now(),last_attempt_at = now(),delivery_attempts = 7,delivery_error = ''x''}'::text[]) AS change;
@@ -140,7 +143,7 @@ SELECT is(constraint_of(id('refused')), format('email_do_not_email_check: That i
 DELETE FROM activity_party WHERE activity_party_id IN (id('private party'), id('machine party'), id('name party'));
 UPDATE activity_party SET address_used = 'at.home@example.com' WHERE activity_party_id = id('offline party');
 SELECT is(constraint_of(id('refused')), 'sent', 'corrected, it is sent');
-SELECT alike(constraint_of(mail('bad address', address)), 'email_address_check%', format('no address: %s', address))
+SELECT alike(constraint_of(mail('bad address', address)), 'email_address_check%', format('no address: %s', to_json(address)))
 FROM unnest(ARRAY['', 'ann', '@', 'ann@', '@example.com', 'ann @example.com', E'ann@example.com\nBcc: all@example.com', E'ann@example.com\r']) AS address;
 SELECT is(constraint_of(mail('good address', address)), 'sent', format('an address: %s', address)) FROM unnest(ARRAY['ann@example.com', 'Ann Lee <ann@example.com>', 'josé@exämple.com']) AS address;
 SELECT mail('team mail') \gset
@@ -258,14 +261,15 @@ SELECT is((SELECT first_response_at FROM lead WHERE lead_id = id('waiting')), '2
 
 -- Rules send: one makes a mail for each new lead, another addresses and sends it, in one transaction with the lead.
 DELETE FROM automation_rule;
-INSERT INTO automation_rule (name, entity, event, condition) VALUES ('welcome', 'lead', 'created', 'new.email IS NOT NULL'), ('send', 'activity', 'created', 'new.activity_type = ''email'' AND new.is_workflow_created');
+INSERT INTO automation_rule (name, entity, event, condition) VALUES ('wake', 'activity', 'state_changed', 'new.status_reason = ''pending_send'''), ('welcome', 'lead', 'created', 'new.email IS NOT NULL'), ('send', 'activity', 'created', 'new.activity_type = ''email'' AND new.is_workflow_created');
 INSERT INTO automation_action (automation_rule_id, sort_order, action, parameters) SELECT automation_rule_id, n, action, parameters::jsonb FROM automation_rule JOIN (VALUES
-	('welcome', 1, 'create_activity', '{"activity_type": "email", "subject": "''Welcome, '' || new.full_name", "description": "''We call you.''"}'),
+	('wake', 1, 'notify', '{"channel": "mails"}'), ('welcome', 1, 'create_activity', '{"activity_type": "email", "subject": "''Welcome, '' || new.full_name", "description": "''We call you.''"}'),
 	('send', 1, 'create_record', '{"entity": "activity_party", "values": {"activity_id": "new.activity_id", "participation_type": "''to''", "entity": "new.regarding_entity", "record_id": "new.regarding_id"}}'),
 	('send', 2, 'call_function', '{"function": "send_email", "arguments": {"activity_id": "new.activity_id"}}')) AS t (name, n, action, parameters) USING (name);
 WITH made AS (INSERT INTO lead (last_name, email) VALUES ('Robin', 'robin@example.com'), ('Silent', NULL) RETURNING last_name, lead_id) SELECT count(remember(last_name, lead_id)) FROM made \gset
 SELECT results_eq('SELECT to_addresses, subject, body FROM sales_crm.take_emails() WHERE subject LIKE ''W%''', $$VALUES ('{robin@example.com}'::text[], 'Welcome, Robin', 'We call you.')$$, 'a mail that rules wrote and sent');
 SELECT is((is_workflow_created, state_of(activity_id))::text, '(t,completed/sending)', 'which says so') FROM activity WHERE regarding_entity = 'lead' AND regarding_id = id('Robin');
+SELECT is((SELECT count(*) FROM automation_run JOIN automation_rule AS rule USING (automation_rule_id) WHERE rule.name = 'wake'), 1::bigint, 'and a rule wakes the mail program');
 SELECT is((SELECT bool_or(is_workflow_created) FROM activity WHERE activity_id = id('many')), false, 'one by hand does not');
 SELECT pg_temp.refused(format('UPDATE activity SET is_workflow_created = true WHERE activity_id = %s', id('hasty')), '428C9', 'and never will');
 SELECT is(pg_temp.refusal('INSERT INTO lead (last_name, email) VALUES (''Broken'', ''broken'')'), 'SC012', 'a rule that cannot send refuses the lead');
@@ -311,7 +315,7 @@ SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
 SET LOCAL sales_crm.import_mode = on;
 WITH made AS (INSERT INTO activity (activity_type, subject, state, status_reason) SELECT 'email', reason, 'completed', reason FROM unnest('{pending_send,sending,sent}'::text[]) AS reason RETURNING status_reason, activity_id) SELECT count(remember('imported ' || status_reason, activity_id)) FROM made \gset
 INSERT INTO email (activity_id, next_attempt_at) VALUES (id('imported sending'), '2026-01-01');
-INSERT INTO email (activity_id, delivery_attempts, next_attempt_at) VALUES (id('imported sent'), 1, '2026-01-01');
+INSERT INTO email (activity_id, submitted_at, next_attempt_at) VALUES (id('imported sent'), '2026-01-01', '2026-01-01');
 SELECT results_eq('SELECT check_name, record_id FROM sales_crm.verify() ORDER BY 1, 2', format($$VALUES ('mail_in_delivery', %s::bigint), ('mail_in_delivery', %s), ('mail_out_of_delivery', %s), ('mail_sent', %3$s)$$,
 	id('imported pending_send'), id('imported sending'), id('imported sent')), 'verify() sees mails that nobody gets, get to nobody, or have no time');
 
