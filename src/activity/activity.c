@@ -24,7 +24,7 @@ static void set_minutes(CrmRow *row, const char *column, TimestampTz start, Time
 static bool is_closed_state(const char *state);
 
 static const char *const computed[] = {"sort_at", "scheduled_duration_minutes", NULL};
-static const char *const fixed[] = {"is_workflow_created", NULL};
+static const char *const fixed[] = {"activity_type", "is_workflow_created", NULL};
 
 const CrmEntity activity_entity = {
 	.name = "activity", .key = "activity_id", .label = "activity", .title = "subject",
@@ -43,6 +43,7 @@ void
 activity_init(void)
 {
 	lifecycle_add_entity(&activity_entity);
+	activity_add_types();
 	activity_add_details();
 	activity_add_email();
 	activity_add_notes();
@@ -79,6 +80,7 @@ complete_activity(CrmRow *row, CrmTicket *ticket)
 	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
 	{
 		activity_check_record(row, "regarding_entity", "regarding_id");
+		activity_refuse_circle(row);
 		settle_direction(row);
 		activity_settle_reason(row);
 		if (row_changed(row, "status_reason"))

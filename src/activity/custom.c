@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "activity/activity.h"
+#include "activity/kind.h"
 #include "security/security.h"
 
 static void check_may_add(CrmOrganization *org);
@@ -28,6 +29,13 @@ static bool is_known_type(const char *type);
 static void make_table(CrmOrganization *org, const char *name, const char *label, CrmValue columns);
 static void make_triggers(CrmOrganization *org, const char *name);
 
+/* What a type is stays: its name stands in activities and is that of its table. */
+static const char *const type_fixed[] = {"activity_type", "has_details", "is_custom", NULL};
+static const CrmEntity type_entity = {
+	.name = "activity_type", .key = "activity_type_id", .label = "type of activities", .title = "label",
+	.fixed = type_fixed
+};
+
 static CrmStatement find_type = {
 	.sql = "SELECT 1 FROM @activity_type WHERE activity_type = $1",
 	.argtypes = {TEXTOID}
@@ -36,6 +44,12 @@ static CrmStatement insert_type = {
 	.sql = "INSERT INTO @activity_type (activity_type, label, has_details, is_custom) VALUES ($1, coalesce($2, pg_catalog.initcap(pg_catalog.replace($1, '_', ' '))), $3, true) "
 	"RETURNING activity_type_id, label",
 	.argtypes = {TEXTOID, TEXTOID, BOOLOID}
+};
+/* A type of one's own has the states of all activities, each with the reason called like it (D§2.3). */
+static CrmStatement insert_reasons = {
+	.sql = "INSERT INTO @activity_type_reason (activity_type, state, status_reason, is_default, dynamics_status_reason) "
+	"SELECT $1, state, status_reason, true, dynamics_status_reason FROM @status_reason WHERE entity = 'activity' AND status_reason = state",
+	.argtypes = {TEXTOID}
 };
 static CrmStatement insert_access = {
 	.sql = "INSERT INTO @access_rule (access_level, object_kind, object_name) VALUES ('sell', 'table', $1) ON CONFLICT DO NOTHING",
@@ -52,6 +66,13 @@ static CrmStatement list_custom = {
 };
 
 PG_FUNCTION_INFO_V1(activity_add_type);
+
+/* activity_add_types registers the entity of this file. */
+void
+activity_add_types(void)
+{
+	lifecycle_add_entity(&type_entity);
+}
 
 /* activity_add_type adds a type of activities and, where it has columns, their table. */
 Datum
@@ -74,6 +95,7 @@ activity_add_type(PG_FUNCTION_ARGS)
 		core_run(org, &insert_type, args);
 		id = core_result_int8(0, 1);
 		label = core_result_name(0, 2);
+		core_run(org, &insert_reasons, args);
 	}
 	if (!columns.isnull)
 	{

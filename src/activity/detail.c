@@ -11,9 +11,12 @@
 #include "activity/kind.h"
 
 static void complete_party(CrmRow *row, CrmTicket *ticket);
+static void refuse_kept_role(CrmRow *row, const char *role);
 static void keep_party(CrmRow *row);
 static char *kind_of(CrmRow *row);
 static void refuse_kind(CrmRow *row, const char *kind) pg_attribute_noreturn();
+
+static const char *const party_fixed[] = {"activity_id", NULL};
 
 /*
  * All tables of details but that of mails are one entity, those that an
@@ -27,7 +30,7 @@ static const char *const party_computed[] = {"is_address_of_record", NULL};
 
 static const CrmEntity party_entity = {
 	.name = "activity_party", .key = "activity_party_id", .label = "activity party", .computed = party_computed,
-	.complete = complete_party, .before_delete = keep_party
+	.fixed = party_fixed, .complete = complete_party, .before_delete = keep_party
 };
 
 static CrmStatement read_kind = {
@@ -74,6 +77,7 @@ complete_party(CrmRow *row, CrmTicket *ticket)
 		return;
 	activity_check_record(row, "entity", "record_id");
 	activity_refuse_closed(row, "the parties");
+	refuse_kept_role(row, role);
 	if (row_changed(row, "address_used") && row_bool(row, "is_address_of_record"))
 		row_set_as(row, "is_address_of_record", BOOLOID, BoolGetDatum(false));
 	if (role == NULL || row_is_null(row, "activity_id") ||
@@ -90,13 +94,32 @@ complete_party(CrmRow *row, CrmTicket *ticket)
 			 errtablecol(row->rel, row_column(row, "participation_type") + 1)));
 }
 
+/* refuse_kept_role refuses as a party what the activity itself says of each: whom it regards and who owns it. */
+static void
+refuse_kept_role(CrmRow *row, const char *role)
+{
+	bool		is_owner = role && strcmp(role, "owner") == 0;
+
+	if (role == NULL || (!is_owner && strcmp(role, "regarding") != 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("\"%s\" is no party of an activity", role),
+			 errdetail("Activity %lld holds it in %s; view activity_participant shows it beside the parties.",
+					   (long long) row_int8(row, "activity_id"),
+					   is_owner ? "owner_id" : "regarding_entity and regarding_id"),
+			 errhint("Set %s of the activity.", is_owner ? "owner_id" : "regarding_entity and regarding_id"),
+			 errtablecol(row->rel, row_column(row, "participation_type") + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "activity_party_kept_role")));
+}
+
 static void
 keep_party(CrmRow *row)
 {
 	activity_refuse_closed(row, "the parties");
 }
 
-/* kind_of returns the kind of the activity that a row belongs to; NULL when it is not there. */
+/* kind_of returns the kind of the activity that a row belongs to, hidden by row security or not; NULL when it is not there. */
 static char *
 kind_of(CrmRow *row)
 {
@@ -105,7 +128,7 @@ kind_of(CrmRow *row)
 	char	   *kind = NULL;
 
 	SPI_connect();
-	if (core_run(row->org, &read_kind, args) > 0)
+	if (core_run_as_owner(row->org, &read_kind, "activity", args) > 0)
 		kind = MemoryContextStrdup(caller, core_result_name(0, 1));
 	SPI_finish();
 	return kind;

@@ -1,6 +1,6 @@
 CREATE FUNCTION activity_go_with_record() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'activity_go_with_record';
-COMMENT ON FUNCTION activity_go_with_record() IS 'Trigger, BEFORE DELETE of a record that activities may regard (argument: the entity): open activities, notes and connections go with it, closed activities refuse the deletion (23503), and where it took part its name stays.';
+COMMENT ON FUNCTION activity_go_with_record() IS 'Trigger, BEFORE DELETE of a record that activities may regard (argument: the entity): open activities, notes and connections go with it, closed activities refuse the deletion (23503), and where it took part its name stays. A table of your own that activities regard gets this trigger too, with its name as argument.';
 
 CREATE FUNCTION complete_activity(
     activity_id bigint,

@@ -15,6 +15,7 @@ extern bool activity_has_details(CrmOrganization *org, const char *kind);
 extern void activity_check_record(CrmRow *row, const char *entity_column, const char *key_column);
 extern bool activity_sees_record(CrmOrganization *org, const char *entity, int64 id);
 extern const char *activity_key_of(CrmOrganization *org, const char *entity);
+extern void activity_refuse_circle(CrmRow *row);
 extern void activity_refuse_closed(CrmRow *row, const char *what);
 
 /* ---- detail.c ---- */
@@ -22,6 +23,7 @@ extern void activity_complete_detail(CrmRow *row, CrmTicket *ticket);
 extern void activity_keep_detail(CrmRow *row);
 
 /* ---- the entities of the other files ---- */
+extern void activity_add_types(void);
 extern void activity_add_details(void);
 extern void activity_add_notes(void);
 extern void activity_add_connections(void);

@@ -16,13 +16,14 @@ static void complete_attachment(CrmRow *row, CrmTicket *ticket);
 static void keep_attachment(CrmRow *row);
 
 static const char *const attachment_computed[] = {"file_size", "sha256", NULL};
+static const char *const attachment_fixed[] = {"note_id", "activity_id", NULL};
 
 static const CrmEntity note_entity = {
 	.name = "note", .key = "note_id", .label = "note", .title = "subject", .complete = complete_note
 };
 static const CrmEntity attachment_entity = {
 	.name = "attachment", .key = "attachment_id", .label = "attachment", .title = "file_name",
-	.computed = attachment_computed, .complete = complete_attachment, .before_delete = keep_attachment
+	.computed = attachment_computed, .fixed = attachment_fixed, .complete = complete_attachment, .before_delete = keep_attachment
 };
 
 /* activity_add_notes registers the entities of this file. */

@@ -17,8 +17,14 @@
 
 static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
 static bool is_seen(Oid relid);
+static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
+static CrmStatement find_circle = {
+	.sql = "WITH RECURSIVE above AS (SELECT $2 AS id UNION SELECT a.regarding_id FROM above JOIN @activity a ON a.activity_id = above.id "
+	"WHERE a.regarding_entity = 'activity') SELECT 1 FROM above WHERE id = $1",
+	.argtypes = {INT8OID, INT8OID}
+};
 static CrmStatement delete_open = {
 	.sql = "DELETE FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 "
 	"AND state IN ('open', 'scheduled')",
@@ -79,6 +85,31 @@ activity_sees_record(CrmOrganization *org, const char *entity, int64 id)
 	return OidIsValid(get_relname_relid(entity, org->oid)) && is_there(org, entity, activity_key_of(org, entity), id);
 }
 
+/* activity_refuse_circle keeps activities from being about each other in a circle, which would go with each other for ever. */
+void
+activity_refuse_circle(CrmRow *row)
+{
+	char	   *entity = row_text(row, "regarding_entity");
+	CrmValue	args[] = {CRM_INT8(row_int8(row, "activity_id")), CRM_INT8(row_int8(row, "regarding_id"))};
+	bool		found;
+
+	if (!ROW_IS_UPDATE(row) || entity == NULL || strcmp(entity, "activity") != 0 ||
+		row_is_null(row, "regarding_id") || !(row_changed(row, "regarding_id") || row_changed(row, "regarding_entity")))
+		return;
+	SPI_connect();
+	found = core_run_as_owner(row->org, &find_circle, "activity", args) > 0;
+	SPI_finish();
+	if (!found)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_HIERARCHY_CYCLE),
+			 errmsg("activity %lld cannot regard activity %lld: they would close a circle",
+					(long long) row_int8(row, "activity_id"), (long long) row_int8(row, "regarding_id")),
+			 errdetail("That activity is this one, or regards it."),
+			 errhint("Let both regard the record that they are about."),
+			 errtablecol(row->rel, row_column(row, "regarding_id") + 1)));
+}
+
 /*
  * is_there looks for a record that the caller may see. It stays until the end
  * of the transaction, as with a foreign key: who deletes it waits, and takes
@@ -111,7 +142,7 @@ is_seen(Oid relid)
 		check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
 }
 
-/* activity_refuse_closed keeps what belongs to a closed activity; it stays open meanwhile. */
+/* activity_refuse_closed keeps what belongs to a closed activity, also one that the caller does not see; it stays open meanwhile. */
 void
 activity_refuse_closed(CrmRow *row, const char *what)
 {
@@ -122,7 +153,7 @@ activity_refuse_closed(CrmRow *row, const char *what)
 	if (core_import_mode || row_is_null(row, "activity_id"))
 		return;
 	SPI_connect();
-	if (core_run(row->org, &lock_activity, args) > 0)
+	if (core_run_as_owner(row->org, &lock_activity, "activity", args) > 0)
 		state = MemoryContextStrdup(caller, core_result_name(0, 1));
 	SPI_finish();
 	if (state == NULL || !lifecycle_is_read_only(row->org, "activity", state))
@@ -138,37 +169,50 @@ activity_refuse_closed(CrmRow *row, const char *what)
 /*
  * activity_go_with_record is a BEFORE DELETE trigger of records that
  * activities may regard: open ones, notes and connections go with the record,
- * closed activities keep it, and as a party it leaves its name behind.
+ * closed activities keep it, and as a party it leaves its name behind. As a
+ * foreign key it minds also those that row security hides from the caller.
  */
 Datum
 activity_go_with_record(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
-	const CrmEntity *entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
+	const char *entity = core_trigger_argument(trigdata, 0);
+	const CrmEntity *known = lifecycle_find_entity(entity);
 	CrmRow	   *row = core_row(trigdata);
-	int64		id = row_int8(row, entity->key);
-	CrmValue	args[] = {core_text_value(entity->name), CRM_INT8(id)};
-	char	   *name = entity->title ? row_text(row, entity->title) : NULL;
-	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "activity_party"};
-	int64	   *parties;
+	int64		id = row_int8(row, known ? known->key : psprintf("%s_id", entity));
+	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
 	SPI_connect();
-	core_run(row->org, &delete_open, args);
-	if (core_run(row->org, &find_closed, args) > 0)
-		refuse_remaining(row, entity->name, id);
-	core_run(row->org, &delete_notes, args);
-	core_run(row->org, &delete_connections, args);
-	ticket.n = core_run(row->org, &find_parties, args);
-	parties = palloc(sizeof(int64) * (ticket.n + 1));
-	for (int i = 0; i < ticket.n; i++)
-		parties[i] = core_result_int8(i, 1);
-	ticket.ids = parties;
-	args[0] = CRM_DATUM(core_int8_array(parties, ticket.n));
-	args[1] = core_text_value(name ? name : psprintf("%s %lld", entity->label, (long long) id));
-	if (ticket.n > 0)
-		lifecycle_run(row->org, &ticket, &release_parties, args);
+	core_run_as_owner(row->org, &delete_open, "activity", args);
+	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)
+		refuse_remaining(row, entity, id);
+	core_run_as_owner(row->org, &delete_notes, "note", args);
+	core_run_as_owner(row->org, &delete_connections, "connection", args);
+	leave_parties(row, entity, known ? known->title : NULL, id);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* leave_parties puts the name of a record that goes in its place wherever it took part. */
+static void
+leave_parties(CrmRow *row, const char *entity, const char *title, int64 id)
+{
+	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
+	char	   *name = title ? row_text(row, title) : NULL;
+	int			n = core_run_as_owner(row->org, &find_parties, "activity_party", args);
+	int64	   *parties = palloc(sizeof(int64) * (n + 1));
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "activity_party", .ids = parties, .n = n};
+
+	for (int i = 0; i < n; i++)
+		parties[i] = core_result_int8(i, 1);
+	args[0] = CRM_DATUM(core_int8_array(parties, n));
+	args[1] = core_text_value(name ? name : psprintf("%s %lld", entity, (long long) id));
+	if (n == 0)
+		return;
+	if (is_seen(core_table(row->org, "activity_party")))
+		lifecycle_run(row->org, &ticket, &release_parties, args);
+	else
+		lifecycle_run_as_owner(row->org, &ticket, &release_parties, args);
 }
 
 /* activity_key_of returns the key of a table that may be referred to, one of a user's included. */

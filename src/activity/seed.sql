@@ -22,7 +22,8 @@ INSERT INTO status_reason (entity, state, status_reason, label, is_default, is_r
     ('activity', 'open', 'failed', 'Failed', false, false, 0, 8),
     ('activity', 'open', 'free', 'Free', false, false, 0, 1),
     ('activity', 'open', 'tentative', 'Tentative', false, false, 0, 2),
-    ('activity', 'scheduled', 'busy', 'Busy', true, false, 3, 5),
+    ('activity', 'scheduled', 'scheduled', 'Scheduled', true, false, 3, 4),
+    ('activity', 'scheduled', 'busy', 'Busy', false, false, 3, 5),
     ('activity', 'scheduled', 'out_of_office', 'Out of Office', false, false, 3, 6),
     ('activity', 'completed', 'completed', 'Completed', true, true, 1, 2),
     ('activity', 'completed', 'made', 'Made', false, true, 1, 2),
@@ -68,13 +69,17 @@ INSERT INTO activity_type_reason (activity_type, state, status_reason, is_defaul
     ('fax', 'completed', 'sent', false, 3),
     ('fax', 'completed', 'received', false, 4),
     ('fax', 'canceled', 'canceled', true, 5);
+INSERT INTO activity_type_reason (activity_type, state, status_reason, is_default, dynamics_status_reason)
+SELECT kind.activity_type, base.state, base.state, true, base.code
+  FROM (VALUES ('opportunity_close'), ('quote_close'), ('order_close')) AS kind (activity_type),
+       (VALUES ('open', 1), ('completed', 2), ('canceled', 3)) AS base (state, code);
 
--- The roles of each kind (D§6.2).
+-- The roles of each kind (D§6.2); each has an owner and may regard a record besides.
 INSERT INTO activity_type_role (activity_type, participation_type)
 SELECT kind.activity_type, role.participation_type
   FROM (VALUES ('email', '{sender,to,cc,bcc}'), ('phone_call', '{sender,to}'), ('letter', '{sender,to,cc,bcc}'), ('fax', '{sender,to}'),
                ('appointment', '{required_attendee,optional_attendee,organizer}')) AS kind (activity_type, roles),
-       unnest(kind.roles::text[] || '{regarding,owner}'::text[]) AS role (participation_type);
+       unnest(kind.roles::text[]) AS role (participation_type);
 
 INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
     ('activity', NULL, 'open', 'insert'),

@@ -32,6 +32,7 @@ CREATE OR REPLACE TRIGGER t50_record_state AFTER UPDATE ON connection REFERENCIN
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON connection FOR EACH ROW EXECUTE FUNCTION check_born('connection', 'active', 'active');
 CREATE OR REPLACE TRIGGER t50_record_state AFTER UPDATE ON connection_role REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_state('connection_role');
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON connection_role FOR EACH ROW EXECUTE FUNCTION check_born('connection_role', 'active', 'active');
+CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON activity_type FOR EACH ROW EXECUTE FUNCTION guard('activity_type');
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON activity_type FOR EACH STATEMENT EXECUTE FUNCTION config_changed();
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON activity_type_reason FOR EACH STATEMENT EXECUTE FUNCTION config_changed();
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON activity_type_role FOR EACH STATEMENT EXECUTE FUNCTION config_changed();
@@ -40,3 +41,8 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON activity_type_r
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('product');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON competitor FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('competitor');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON price_list FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('price_list');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON activity FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('activity');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON territory FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('territory');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON crm_user FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('crm_user');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON team FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('team');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON business_unit FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('business_unit');

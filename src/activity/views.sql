@@ -1,4 +1,4 @@
--- activity: connections as each record sees them.
+-- activity: connections as each record sees them, and all who have to do with an activity.
 
 -- Connections from both ends: each stands here twice, once for either record.
 CREATE OR REPLACE VIEW connection_end WITH (security_invoker = true) AS
@@ -25,3 +25,20 @@ SELECT c.connection_id, c.entity_2, c.record_id_2, c.entity_1, c.record_id_1, re
 FROM connection AS c
 LEFT JOIN connection_role AS role ON role.connection_role_id = c.connection_role_id
 LEFT JOIN connection_role AS reciprocal ON reciprocal.connection_role_id = c.reciprocal_connection_role_id;
+
+-- Who has to do with an activity: its parties, the record it regards (role regarding) and its owner (role owner).
+CREATE OR REPLACE VIEW activity_participant WITH (security_invoker = true) AS
+SELECT
+    p.activity_id,    -- Activity.
+    p.participation_type,    -- Role: sender, to, required_attendee ..., and of every activity regarding and owner.
+    p.entity,    -- Table of the participant, such as contact; owner for the owner.
+    p.record_id,    -- Key of the participant in that table.
+    p.address_used    -- E-mail address or number that was used, or the name of a party who is no record (any more).
+FROM activity_party AS p
+UNION ALL
+SELECT a.activity_id, 'regarding', a.regarding_entity, a.regarding_id, NULL
+FROM activity AS a
+WHERE a.regarding_id IS NOT NULL
+UNION ALL
+SELECT a.activity_id, 'owner', 'owner', a.owner_id, NULL
+FROM activity AS a;
