@@ -17,6 +17,7 @@
 
 static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
 static bool is_seen(Oid relid);
+static void delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
@@ -183,14 +184,23 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
 	SPI_connect();
-	core_run_as_owner(row->org, &delete_open, "activity", args);
+	delete_all(row->org, &delete_open, "activity", args);
 	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)
 		refuse_remaining(row, entity, id);
-	core_run_as_owner(row->org, &delete_notes, "note", args);
-	core_run_as_owner(row->org, &delete_connections, "connection", args);
+	delete_all(row->org, &delete_notes, "note", args);
+	delete_all(row->org, &delete_connections, "connection", args);
 	leave_parties(row, entity, known ? known->title : NULL, id);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/* delete_all deletes what the caller sees as the caller, so that triggers of users find their names, and the rest as owner. */
+static void
+delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
+{
+	core_run(org, statement, args);
+	if (!is_seen(core_table(org, table)))
+		core_run_as_owner(org, statement, table, args);
 }
 
 /* leave_parties puts the name of a record that goes in its place wherever it took part. */

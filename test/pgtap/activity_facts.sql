@@ -253,10 +253,30 @@ SELECT ok(seen(root, id(root_name), entity, CASE WHEN record IS NULL THEN docume
 	('opportunity', 'made deal', 'lead', 'origin'), ('opportunity', 'made deal', 'quote', NULL), ('opportunity', 'made deal', 'sales_order', NULL), ('opportunity', 'made deal', 'invoice', NULL), ('lead', 'origin', 'opportunity', 'made deal')) AS t (root, root_name, entity, record);
 SELECT ok(seen('lead', id('origin'), entity, document_of(entity, 'opportunity_id', id('made deal'))), 'origin: the ' || entity || ' of its deal') FROM unnest('{quote,sales_order,invoice}'::text[]) AS entity;
 SELECT ok(NOT seen('account', id('root'), 'contact', id('person')), 'a contact of nobody is not in it');
+-- What is done is history: at the time it ended, with its state.
+INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id, scheduled_end_at) SELECT 'task', n, 'account', id('born account'), t FROM (VALUES ('to do', '2035-01-03Z'::timestamptz), ('done', '2035-01-09Z'), ('off', '2035-01-08Z')) AS u (n, t);
+SELECT sales_crm.complete_activity(activity_id => activity_id, actual_end_at => '2035-01-01Z') FROM activity WHERE subject = 'done' AND (regarding_entity, regarding_id) = ('account', id('born account')) \g /dev/null
+UPDATE activity SET state = 'canceled', actual_end_at = '2035-01-02Z' WHERE subject = 'off' AND (regarding_entity, regarding_id) = ('account', id('born account'));
+SELECT results_eq(format('SELECT subject, state, occurred_at FROM sales_crm.timeline(entity => ''account'', id => %s) WHERE occurred_at >= ''2035-01-01Z''', id('born account')),
+	$$VALUES ('to do', 'open', '2035-01-03Z'::timestamptz), ('off', 'canceled', '2035-01-02Z'), ('done', 'completed', '2035-01-01Z')$$, 'open and done, newest first');
 
 -- What row security hides: it is not there for a call, and keeps its rules all the same.
 CREATE ROLE tap_seller;
 SELECT sales_crm.grant_access(role => 'tap_seller', level => 'sell') \g /dev/null
+GRANT USAGE ON SCHEMA tap TO tap_seller;
+GRANT SELECT ON tap.named TO tap_seller;
+-- A trigger of a user finds the names that his path leads to, also where a record takes its activities along.
+CREATE TABLE tap.farewell (subject text);
+GRANT INSERT ON tap.farewell TO tap_seller;
+CREATE FUNCTION tap.say_farewell() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO farewell VALUES (OLD.subject); RETURN NULL; END $$;
+CREATE TRIGGER farewell AFTER DELETE ON crm.activity FOR EACH ROW EXECUTE FUNCTION tap.say_farewell();
+SELECT remember('leaving', new_record('account')) \g /dev/null
+INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id) VALUES ('task', 'bye', 'account', id('leaving'));
+SET LOCAL ROLE tap_seller;
+SELECT is(result(format('DELETE FROM account WHERE account_id = %s RETURNING ''gone''', id('leaving'))), 'gone', 'deleted with a trigger of a user');
+RESET ROLE;
+SELECT results_eq('SELECT subject FROM farewell', $$VALUES ('bye')$$, 'that said farewell');
+DROP TRIGGER farewell ON crm.activity;
 SELECT remember('home', new_record('account')), remember('guarded', new_record('account')) \g /dev/null
 INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id) VALUES ('phone_call', 'secret', 'account', id('home')), ('phone_call', 'secret done', 'account', id('guarded')), ('phone_call', 'secret', 'account', id('guarded'));
 UPDATE activity SET state = 'completed' WHERE subject = 'secret done';
@@ -274,8 +294,6 @@ CREATE POLICY tap_all ON crm.activity TO tap_seller USING (subject NOT LIKE 'sec
 CREATE POLICY tap_all ON crm.note TO tap_seller USING (subject <> 'secret');
 CREATE POLICY tap_all ON crm.connection TO tap_seller USING (description <> 'secret');
 CREATE POLICY tap_all ON crm.activity_party TO tap_seller USING (record_id IS NULL) WITH CHECK (true);
-GRANT USAGE ON SCHEMA tap TO tap_seller;
-GRANT SELECT ON tap.named TO tap_seller;
 SET LOCAL ROLE tap_seller;
 SELECT refused(format('SELECT * FROM sales_crm.%s(activity_id => %s)', call, id('secret')), 'P0002', call || ' of a hidden one') FROM unnest('{complete_activity,cancel_activity,reopen_activity}'::text[]) AS call;
 SELECT is_empty(format('SELECT * FROM sales_crm.timeline(entity => ''account'', id => %s)', id('guarded')), 'nor is it in a timeline');
