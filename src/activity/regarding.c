@@ -21,9 +21,17 @@ static void delete_all(CrmOrganization *org, CrmStatement *statement, const char
 static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
+/* what an activity ($1) would be about in the end when it regards another ($2) */
+#define ABOVE \
+	"WITH RECURSIVE above AS (SELECT $2 AS id UNION SELECT a.regarding_id FROM above JOIN @activity a ON a.activity_id = above.id " \
+	"WHERE a.regarding_entity = 'activity') "
+
+static CrmStatement lock_above = {
+	.sql = ABOVE "SELECT 1 FROM @activity WHERE activity_id IN (SELECT id FROM above) AND activity_id <> $1 ORDER BY activity_id FOR NO KEY UPDATE",
+	.argtypes = {INT8OID, INT8OID}
+};
 static CrmStatement find_circle = {
-	.sql = "WITH RECURSIVE above AS (SELECT $2 AS id UNION SELECT a.regarding_id FROM above JOIN @activity a ON a.activity_id = above.id "
-	"WHERE a.regarding_entity = 'activity') SELECT 1 FROM above WHERE id = $1",
+	.sql = ABOVE "SELECT 1 FROM above WHERE id = $1",
 	.argtypes = {INT8OID, INT8OID}
 };
 static CrmStatement delete_open = {
@@ -86,7 +94,7 @@ activity_sees_record(CrmOrganization *org, const char *entity, int64 id)
 	return OidIsValid(get_relname_relid(entity, org->oid)) && is_there(org, entity, activity_key_of(org, entity), id);
 }
 
-/* activity_refuse_circle keeps activities from being about each other in a circle, which would go with each other for ever. */
+/* activity_refuse_circle keeps activities from being about each other in a circle, which would go with each other for ever; those above stay as they are meanwhile. */
 void
 activity_refuse_circle(CrmRow *row)
 {
@@ -98,6 +106,7 @@ activity_refuse_circle(CrmRow *row)
 		row_is_null(row, "regarding_id") || !(row_changed(row, "regarding_id") || row_changed(row, "regarding_entity")))
 		return;
 	SPI_connect();
+	core_run_as_owner(row->org, &lock_above, "activity", args);
 	found = core_run_as_owner(row->org, &find_circle, "activity", args) > 0;
 	SPI_finish();
 	if (!found)
