@@ -57,9 +57,9 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
--- The general reason of a state is taken for the default of the type.
+-- The general reason of a state is taken for the default of the type; mails are in line for sending by a call alone.
 SELECT is((SELECT string_agg(taken(kind.activity_type, r.state, r.status_reason), ' ' ORDER BY r.state, r.status_reason) FROM status_reason AS r WHERE r.entity = 'activity'),
-	(SELECT string_agg(CASE WHEN EXISTS (SELECT FROM activity_type_reason AS o WHERE (o.activity_type, o.state, o.status_reason) = (kind.activity_type, r.state, r.status_reason)) THEN r.state || '/' || r.status_reason
+	(SELECT string_agg(CASE WHEN r.status_reason IN ('pending_send', 'sending') THEN 'SC003' WHEN EXISTS (SELECT FROM activity_type_reason AS o WHERE (o.activity_type, o.state, o.status_reason) = (kind.activity_type, r.state, r.status_reason)) THEN r.state || '/' || r.status_reason
 		WHEN r.is_default THEN coalesce((SELECT r.state || '/' || o.status_reason FROM activity_type_reason AS o WHERE (o.activity_type, o.state) = (kind.activity_type, r.state) AND o.is_default), 'SC003')
 		ELSE 'SC003' END, ' ' ORDER BY r.state, r.status_reason) FROM status_reason AS r WHERE r.entity = 'activity'), kind.activity_type || ' takes its own reasons alone') FROM activity_type AS kind;
 SELECT is(taken(kind, state, NULL), wanted, format('%s, %s without a reason', kind, state)) FROM (VALUES
