@@ -286,6 +286,9 @@ INSERT INTO connection (entity_1, record_id_1, entity_2, record_id_2, descriptio
 INSERT INTO activity_party (activity_id, participation_type, entity, record_id) VALUES (id('secret'), 'to', 'account', id('home'));
 SELECT remember('secret call', activity('phone_call')) \g /dev/null
 INSERT INTO activity_party (activity_id, participation_type, entity, record_id) VALUES (id('secret call'), 'to', 'account', id('home'));
+SELECT remember('hidden account', new_record('account')) \g /dev/null
+ALTER TABLE crm.account ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tap_all ON crm.account TO tap_seller USING (account_id <> (SELECT max(id) FROM tap.named WHERE name = 'hidden account'));
 ALTER TABLE crm.activity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm.note ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm.connection ENABLE ROW LEVEL SECURITY;
@@ -297,6 +300,10 @@ CREATE POLICY tap_all ON crm.activity_party TO tap_seller USING (record_id IS NU
 SET LOCAL ROLE tap_seller;
 SELECT refused(format('SELECT * FROM sales_crm.%s(activity_id => %s)', call, id('secret')), 'P0002', call || ' of a hidden one') FROM unnest('{complete_activity,cancel_activity,reopen_activity}'::text[]) AS call;
 SELECT is_empty(format('SELECT * FROM sales_crm.timeline(entity => ''account'', id => %s)', id('guarded')), 'nor is it in a timeline');
+SELECT refused(format('INSERT INTO %s VALUES %s', t, format(v, id('hidden account'))), '23503', 'nothing about a hidden account: ' || t) FROM (VALUES ('activity (activity_type, subject, regarding_entity, regarding_id)', '(''task'', ''x'', ''account'', %s)'),
+	('note (subject, regarding_entity, regarding_id)', '(''x'', ''account'', %s)'), ('activity_party (activity_id, participation_type, entity, record_id)', format('(%s, ''to'', ''account'', %%s)', id('kind email'))),
+	('connection (entity_1, record_id_1, entity_2, record_id_2)', format('(''account'', %s, ''account'', %%s)', id('Contoso')))) AS u (t, v);
+SELECT refused(format('SELECT * FROM sales_crm.timeline(entity => ''account'', id => %s)', id('hidden account')), 'P0002', 'nor its timeline');
 SELECT is_empty(format('SELECT * FROM activity_participant WHERE activity_id = %s', id('secret')), 'nor has it participants');
 SELECT refused(statement, code, statement) FROM (VALUES
 	(format('INSERT INTO activity_party (activity_id, participation_type, address_used) VALUES (%s, ''to'', ''x'')', id('secret done')), 'SC002'), (format('INSERT INTO phone_call (activity_id) VALUES (%s)', id('secret done')), 'SC002'),
@@ -323,6 +330,19 @@ UPDATE activity SET regarding_entity = 'activity', regarding_id = id('first') WH
 SELECT refused(format('UPDATE activity SET regarding_entity = ''activity'', regarding_id = %s WHERE activity_id = %s', id(other), id('first')), 'SC017', 'no circle with the ' || other) FROM unnest('{first,second}'::text[]) AS other;
 SELECT is(result(format('DELETE FROM activity WHERE activity_id = %s RETURNING ''gone''', id('first'))), 'gone', 'deleted');
 SELECT is((SELECT count(*) FROM activity WHERE activity_id = id('second')) + (SELECT count(*) FROM note WHERE subject = 'loose'), 0::bigint, 'with what regards it, and the notes about that');
+
+-- Migrated history (import mode): closed at once, with its own times, details and parties; its reasons are checked all the same.
+SET LOCAL sales_crm.import_mode = on;
+INSERT INTO activity (activity_type, subject, state, status_reason, created_at, actual_start_at, actual_end_at) VALUES ('phone_call', 'long ago', 'completed', 'received', '2019-01-01Z', '2019-01-02 10:00Z', '2019-01-02 10:20Z');
+SELECT remember('long ago', max(activity_id)) FROM activity \g /dev/null
+SELECT is((SELECT (state, status_reason, actual_duration_minutes, sort_at, created_at)::text FROM activity WHERE activity_id = id('long ago')), '(completed,received,20,"2019-01-02 10:20:00+00","2019-01-01 00:00:00+00")', 'imported as it was');
+SELECT is(result(format('INSERT INTO phone_call (activity_id, phone_number) VALUES (%s, ''555-1'') RETURNING phone_number', id('long ago'))), '555-1', 'with its details');
+SELECT is(result(format('INSERT INTO activity_party (activity_id, participation_type, address_used) VALUES (%s, ''sender'', ''555-1'') RETURNING address_used', id('long ago'))), '555-1', 'and parties');
+SELECT is(result('INSERT INTO activity (activity_type, subject, state, status_reason) VALUES (''phone_call'', ''x'', ''completed'', ''sent'') RETURNING state'), 'SC003', 'but no reason of another type');
+SELECT is(result('INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id) VALUES (''task'', ''x'', ''account'', -1) RETURNING state'), '23503', 'nor about nobody');
+SELECT is(result(format('INSERT INTO activity_party (activity_id, participation_type, address_used) VALUES (%s, ''organizer'', ''x'') RETURNING address_used', id('long ago'))), '23514', 'nor with a role of another type');
+SET LOCAL sales_crm.import_mode = off;
+SELECT is(result(format('INSERT INTO activity_party (activity_id, participation_type, address_used) VALUES (%s, ''to'', ''x'') RETURNING address_used', id('long ago'))), 'SC002', 'afterwards it is as closed as any');
 
 -- NULL everywhere, long texts, COPY.
 SELECT is(result('INSERT INTO activity (activity_type, subject, state, status_reason, owner_id, regarding_entity, regarding_id) VALUES (''task'', NULL, NULL, NULL, NULL, NULL, NULL) RETURNING state || ''/'' || status_reason'), 'open/not_started', 'NULLs are as good as nothing');
