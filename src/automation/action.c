@@ -179,7 +179,7 @@ add_columns(CrmAction *action, CrmCompiled *compiled, List *names, List *texts)
 static void
 find_target(CrmAction *action, CrmCompiled *compiled, const char *table)
 {
-	const CrmEntity *entity = lifecycle_find_entity(table);
+	const CrmEntity *entity = automation_find_table(compiled->org, table);
 	Oid			relid = get_relname_relid(table, compiled->org->oid);
 	Relation	rel;
 

@@ -26,6 +26,7 @@ typedef struct Waiting
 	bool		is_named;		/* by a policy that was named: its conditions do not count */
 } Waiting;
 
+static void complete_policy(CrmRow *row, CrmTicket *ticket);
 static void read_leads(CrmOrganization *org, const int64 *ids, int n, Waiting *waiting);
 static void assign(CrmOrganization *org, Waiting *waiting, const char *policy_name);
 static CrmPolicy *read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n);
@@ -40,7 +41,7 @@ static void refuse_closed(int64 id, const char *state) pg_attribute_noreturn();
 static void refuse_method(CrmActionRow *row, const char *why) pg_attribute_noreturn();
 
 static const CrmEntity entities[] = {
-	{.name = "assignment_policy", .key = "assignment_policy_id", .label = "assignment policy", .title = "name"},
+	{.name = "assignment_policy", .key = "assignment_policy_id", .label = "assignment policy", .title = "name", .complete = complete_policy},
 	{.name = "assignment_member", .key = "assignment_member_id", .label = "assignment member"}
 };
 
@@ -91,6 +92,13 @@ assign_init(void)
 	for (int i = 0; i < lengthof(entities); i++)
 		lifecycle_add_entity(&entities[i]);
 	core_add_checks(checks, lengthof(checks));
+}
+
+/* complete_policy refuses conditions that no lead can meet: its lead_source and rating are the options of lead's. */
+static void
+complete_policy(CrmRow *row, CrmTicket *ticket)
+{
+	lifecycle_check_options(row, &lead_entity);
 }
 
 /* assign_lead_by_hand gives one open lead to the owner that a policy finds. */

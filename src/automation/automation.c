@@ -15,7 +15,14 @@ static CrmCheck checks[] = {
 			"AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
 			"JOIN pg_catalog.pg_class own ON own.oid = r.tableoid AND own.relnamespace = c.relnamespace "
 			"WHERE c.relname = r.entity AND t.tgenabled <> 'D' AND t.tgname = 't80_automation_' "
-			"|| CASE r.event WHEN 'created' THEN 'insert' WHEN 'deleted' THEN 'delete' ELSE 'update' END)"}},
+			"|| CASE r.event WHEN 'created' THEN 'insert' WHEN 'deleted' THEN 'delete' ELSE 'update' END "
+			"AND t.tgargs = pg_catalog.convert_to(r.entity, pg_catalog.getdatabaseencoding()) || '\\x00'::bytea)"}},
+	{"rule_without_table", "automation_rule", {
+			.sql = "SELECT r.automation_rule_id, 'active, but there is no table ' || r.entity || coalesce(' with column ' || r.date_column, '') "
+			"FROM @automation_rule r WHERE r.is_active AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c "
+			"JOIN pg_catalog.pg_class own ON own.oid = r.tableoid AND own.relnamespace = c.relnamespace "
+			"WHERE c.relname = r.entity AND c.relkind IN ('r', 'p') AND (r.date_column IS NULL OR EXISTS (SELECT FROM "
+			"pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = r.date_column AND NOT a.attisdropped)))"}},
 	{"rule_ran_twice", "automation_run", {
 			.sql = "SELECT min(automation_run_id), 'rule ' || automation_rule_id || ' ran ' || count(*) || ' times for event ' || event_key "
 			"FROM @automation_run WHERE outcome = 'done' GROUP BY automation_rule_id, event_key HAVING count(*) > 1"}},

@@ -128,13 +128,9 @@ new_compiled(CrmRule *rule, MemoryContext context)
 static void
 find_table(CrmRule *rule, CrmCompiled *compiled)
 {
-	const CrmEntity *entity = lifecycle_find_entity(rule->entity);
+	const CrmEntity *entity = automation_table(rule->org, rule->entity);
 	Relation	rel;
 
-	if (entity == NULL || strncmp(rule->entity, "automation_", 11) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is no entity that a rule can watch", rule->entity)));
 	compiled->entity = entity;
 	compiled->relid = core_table(rule->org, entity->name);
 	compiled->relids = list_make1_oid(compiled->relid);
@@ -145,11 +141,8 @@ find_table(CrmRule *rule, CrmCompiled *compiled)
 	compiled->scope.has_old = rule->source == SOURCE_UPDATE || rule->source == SOURCE_DELETE;
 	table_close(rel, AccessShareLock);
 	compiled->key = get_attnum(compiled->relid, entity->key);
-	compiled->version = get_attnum(compiled->relid, "row_version");
-	if (compiled->key <= 0 || get_atttype(compiled->relid, compiled->key) != INT8OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rules cannot watch \"%s\": its rows have no number for a key", rule->entity)));
+	if (lifecycle_find_entity(rule->entity))	/* elsewhere nobody sees to it that each change raises it */
+		compiled->version = get_attnum(compiled->relid, "row_version");
 	if (compiled->version > 0 && get_atttype(compiled->relid, compiled->version) != INT8OID)
 		compiled->version = 0;
 }
@@ -165,7 +158,8 @@ watch_columns(CrmRule *rule, CrmCompiled *compiled)
 	if (strcmp(rule->event, "state_changed") == 0)
 	{
 		watch_column(rule, compiled, "state");
-		watch_column(rule, compiled, "status_reason");
+		if (lifecycle_find_entity(rule->entity) || get_attnum(compiled->relid, "status_reason") > 0)
+			watch_column(rule, compiled, "status_reason");
 	}
 	else if (strcmp(rule->event, "assigned") == 0)
 		watch_column(rule, compiled, "owner_id");

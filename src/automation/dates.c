@@ -27,6 +27,7 @@ typedef struct DateRule
 	int64		id;
 	char	   *name;
 	char	   *entity;
+	const char *table;			/* quoted */
 	const char *key;			/* quoted */
 	const char *column;			/* quoted */
 	Datum		offset;
@@ -38,6 +39,7 @@ typedef struct DateRule
 static bool may_look(CrmOrganization *org);
 static bool read_rule(CrmOrganization *org, uint64 i, DateRule *rule);
 static void find_due(CrmOrganization *org, void *argument);
+static char *due_text(const DateRule *rule);
 static const char *moment_text(const DateRule *rule, const char *offset, const char *zone);
 static const char *bound_text(const DateRule *rule, const char *moment, const char *shift);
 static Datum time_zone(CrmOrganization *org);
@@ -74,6 +76,13 @@ automation_find_dates(CrmOrganization *org, int limit)
 	}
 }
 
+/* automation_catch_up_days returns how many days back dates count. */
+int
+automation_catch_up_days(CrmOrganization *org)
+{
+	return automation_setting(org, "automation_catch_up_days", 7);
+}
+
 /*
  * may_look is true for one transaction at a time, until its end: what another
  * has found, done and taken out of the queue again must be seen in the log.
@@ -101,11 +110,12 @@ read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
 	rule->id = core_result_int8(i, 1);
 	rule->name = core_result_name(i, 2);
 	rule->entity = core_result_name(i, 3);
-	entity = lifecycle_find_entity(rule->entity);
+	entity = automation_find_table(org, rule->entity);
 	relid = get_relname_relid(rule->entity, org->oid);
 	if (entity == NULL || get_attnum(relid, column) <= 0)
 		return false;
 	type = get_atttype(relid, get_attnum(relid, column));
+	rule->table = quote_identifier(entity->name);
 	rule->key = quote_identifier(entity->key);
 	rule->column = quote_identifier(column);
 	rule->offset = core_result(i, 5, INTERVALOID, &isnull);
@@ -115,35 +125,55 @@ read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
 }
 
 /*
- * find_due puts records in the queue whose moment lies between $3 and $4. The
- * bounds on the column itself, four days wider than months can differ, are for
- * an index on it.
+ * find_due puts records in the queue whose moment lies between $3 and $4. A
+ * table of somebody else than the queue is read first, as its owner.
  */
 static void
 find_due(CrmOrganization *org, void *argument)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID, INT4OID};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INTERVALOID, TEXTOID, INT4OID,
+	INT8ARRAYOID, TIMESTAMPTZARRAYOID};
 	const DateRule *rule = argument;
-	int			days = automation_setting(rule->org, "automation_catch_up_days", 7);
-	TimestampTz since = Max(DatumGetTimestampTz(rule->since), core_now() - days * USECS_PER_DAY);
-	const char *moment = moment_text(rule, "$5", "$6");
+	bool		is_foreign = core_owner(org, rule->entity) != core_owner(org, "automation_queue");
+	TimestampTz since = Max(DatumGetTimestampTz(rule->since), core_now() - automation_catch_up_days(org) * USECS_PER_DAY);
+	char	   *due = due_text(rule);
 	CrmValue	args[] = {
 		CRM_INT8(rule->id), core_text_value(rule->entity), CRM_DATUM(TimestampTzGetDatum(since)),
-		CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_DATUM(rule->offset), CRM_DATUM(time_zone(rule->org)), CRM_INT4(rule->limit)
+		CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_DATUM(rule->offset), CRM_DATUM(time_zone(org)), CRM_INT4(rule->limit),
+		CRM_NULL, CRM_NULL
 	};
 
-	core_run_as_owner(rule->org, core_intern(psprintf(
+	if (is_foreign)
+	{
+		core_run_as_owner(org, core_intern(psprintf("SELECT array_agg(d.id), array_agg(d.moment) FROM %s", due), types),
+						  rule->entity, args);
+		args[7].value = core_result(0, 1, INT8ARRAYOID, &args[7].isnull);
+		args[8].value = core_result(0, 2, TIMESTAMPTZARRAYOID, &args[8].isnull);
+	}
+	core_run_as_owner(org, core_intern(psprintf(
 		"INSERT INTO @automation_queue (automation_rule_id, entity, record_id, event, event_key, due_at) "
-		"SELECT $1, $2, d.id, 'date_reached', d.event_key, d.moment FROM (SELECT t.%s AS id, %s AS moment, "
-		"'date_reached:' || t.%s || ':' || (extract(epoch FROM %s) * 1000000)::bigint AS event_key "
-		"FROM @%s t WHERE t.%s BETWEEN %s AND %s) d WHERE d.moment > $3 AND d.moment <= $4 "
-		"AND NOT EXISTS (SELECT FROM @automation_run r WHERE r.automation_rule_id = $1 AND r.event = 'date_reached' "
-		"AND r.outcome IN ('done', 'skipped') AND r.event_key = d.event_key) "
-		"AND NOT EXISTS (SELECT FROM @automation_queue q WHERE q.automation_rule_id = $1 AND q.event_key = d.event_key) "
-		"ORDER BY d.moment, d.id LIMIT $7 ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
-		rule->key, moment, rule->key, moment, rule->entity, rule->column,
-		bound_text(rule, "$3", "- interval '4 days'"), bound_text(rule, "$4", "+ interval '4 days'")), types),
-					  "automation_queue", args);
+		"SELECT $1, $2, k.id, 'date_reached', k.event_key, k.moment FROM (SELECT d.id, d.moment, "
+		"'date_reached:' || d.id || ':' || (extract(epoch FROM d.moment) * 1000000)::bigint AS event_key FROM %s) k "
+		"WHERE NOT EXISTS (SELECT FROM @automation_run r WHERE r.automation_rule_id = $1 AND r.event = 'date_reached' "
+		"AND r.outcome IN ('done', 'skipped') AND r.event_key = k.event_key) "
+		"AND NOT EXISTS (SELECT FROM @automation_queue q WHERE q.automation_rule_id = $1 AND q.event_key = k.event_key) "
+		"ORDER BY k.moment, k.id LIMIT $7 ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
+		is_foreign ? "unnest($8, $9) d(id, moment)" : due), types), "automation_queue", args);
+}
+
+/*
+ * due_text is a source of rows, d(id, moment): the records that are due. The
+ * bounds on the column itself, four days wider than months can differ, are for
+ * an index on it.
+ */
+static char *
+due_text(const DateRule *rule)
+{
+	const char *moment = moment_text(rule, "$5", "$6");
+
+	return psprintf("(SELECT t.%s AS id, %s AS moment FROM @%s t WHERE t.%s BETWEEN %s AND %s AND %s > $3 AND %s <= $4) d",
+					rule->key, moment, rule->table, rule->column, bound_text(rule, "$3", "- interval '4 days'"),
+					bound_text(rule, "$4", "+ interval '4 days'"), moment, moment);
 }
 
 /* moment_text computes when a record is due. */
@@ -181,7 +211,7 @@ automation_read_dated(CrmOrganization *org, const CrmRule *rule, Datum ids)
 	return core_run_as_owner(org, core_intern(psprintf(
 		"SELECT t, t.%s, (extract(epoch FROM %s) * 1000000)::bigint FROM @%s t WHERE t.%s = ANY ($1) "
 		"ORDER BY t.%s FOR NO KEY UPDATE",
-		dated.key, moment_text(&dated, "$2", "$3"), dated.entity, dated.key, dated.key), types), "automation_queue", args);
+		dated.key, moment_text(&dated, "$2", "$3"), dated.table, dated.key, dated.key), types), dated.entity, args);
 }
 
 /* time_zone returns that of the organization. */

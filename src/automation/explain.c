@@ -82,7 +82,7 @@ begin_question(FunctionCallInfo fcinfo, Question *question)
 				 errmsg("rule \"%s\" is of entity %s, not %s", name, question->rule->entity, entity),
 				 errdetail("It watches records of table \"%s\" alone.", question->rule->entity),
 				 errhint("Give entity => %s and the key of such a record.", quote_literal_cstr(question->rule->entity))));
-	question->entity = lifecycle_entity(entity);
+	question->entity = automation_table(question->rule->org, entity);
 }
 
 static void
@@ -342,7 +342,7 @@ automation_run_on_demand(PG_FUNCTION_ARGS)
 	char	   *name = core_text_argument(fcinfo, 0, "rule");
 	Question	question = {.id = core_id_argument(fcinfo, 1, "record_id")};
 	CrmOrganization *org = core_begin();
-	CrmFiring	firing = {.org = org, .serial = automation_serial()};
+	CrmFiring	firing = {.org = org, .serial = automation_serial(org)};
 	CrmRule    *rule = automation_rule_named(org, name);
 
 	if (strcmp(rule->event, "on_demand") != 0 ||
@@ -353,7 +353,7 @@ automation_run_on_demand(PG_FUNCTION_ARGS)
 				 errdetail("Its event is %s, or it is not active.", rule->event),
 				 errhint("Active rules of event on_demand do; dry_run() tries any rule.")));
 	question.rule = rule;
-	question.entity = lifecycle_entity(rule->entity);
+	question.entity = automation_table(org, rule->entity);
 	firing.entity = rule->entity;
 	firing.rules = list_make1(rule);
 	automation_fire_rules(&firing, offer_question, &question);

@@ -33,6 +33,7 @@ typedef struct Raised
 } Raised;
 
 static CrmRuleSource source_of(TriggerEvent event);
+static void refuse_renamed(CrmFiring *firing, TriggerData *trigdata) pg_attribute_noreturn();
 static void read_statement(CrmFiring *firing, void *argument);
 static void offer_transition(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static List *raised_rules(CrmOrganization *org, const char *entity, const char *event,
@@ -69,9 +70,29 @@ automation_fire(PG_FUNCTION_ARGS)
 	firing.org = core_organization_of(trigdata->tg_relation);
 	firing.entity = core_trigger_argument(trigdata, 0);
 	firing.rules = automation_rules(firing.org, firing.entity, source_of(trigdata->tg_event));
-	if (firing.rules != NIL)
-		automation_fire_rules(&firing, read_statement, trigdata);
+	if (firing.rules == NIL)
+		return PointerGetDatum(NULL);
+	if (strcmp(RelationGetRelationName(trigdata->tg_relation), firing.entity) != 0)
+		refuse_renamed(&firing, trigdata);
+	automation_fire_rules(&firing, read_statement, trigdata);
 	return PointerGetDatum(NULL);
+}
+
+/* refuse_renamed refuses changes of a table that had another name when rules were written for it. */
+static void
+refuse_renamed(CrmFiring *firing, TriggerData *trigdata)
+{
+	const char *name = RelationGetRelationName(trigdata->tg_relation);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_AUTOMATION_FAILED),
+			 errmsg("automation rules watch table \"%s\", which is \"%s\" now", firing->entity, name),
+			 errdetail("Trigger \"%s\" came along with the table, its rules did not; rule \"%s\" is one of them.",
+					   trigdata->tg_trigger->tgname, ((CrmRule *) linitial(firing->rules))->name),
+			 errhint("UPDATE %1$s.automation_rule SET entity = %3$s WHERE entity = %2$s; or, to leave the rules to another table of their name, call sales_crm.repair(%4$s).",
+					 firing->org->quoted, quote_literal_cstr(firing->entity), quote_literal_cstr(name),
+					 quote_literal_cstr(firing->org->name)),
+			 err_generic_string(PG_DIAG_TABLE_NAME, name)));
 }
 
 static CrmRuleSource
@@ -85,14 +106,7 @@ source_of(TriggerEvent event)
 static void
 read_statement(CrmFiring *firing, void *argument)
 {
-	TriggerData *trigdata = argument;
-
-	if (RelationGetRelid(trigdata->tg_relation) != firing->compiled[0]->relid)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" stands on another table than \"%s\"",
-						trigdata->tg_trigger->tgname, firing->entity)));
-	core_visit_transitions(trigdata, offer_transition, firing);
+	core_visit_transitions(argument, offer_transition, firing);
 }
 
 static void
@@ -108,14 +122,15 @@ automation_raise_process(CrmOrganization *org, const char *event, const char *en
 						 const char *process_name, const char *stage_name)
 {
 	CrmFiring	firing = {.org = org, .entity = entity};
-	Raised		raised = {.entity = lifecycle_entity(entity), .ids = record_ids, .n = n};
+	Raised		raised = {.ids = record_ids, .n = n};
 
 	if (core_import_mode || n == 0)
 		return;
 	firing.rules = raised_rules(org, entity, event, process_name, stage_name);
 	if (firing.rules == NIL)
 		return;
-	firing.serial = automation_serial();
+	raised.entity = automation_table(org, entity);
+	firing.serial = automation_serial(org);
 	automation_fire_rules(&firing, read_raised, &raised);
 }
 
@@ -160,8 +175,8 @@ automation_read_record(CrmOrganization *org, const CrmEntity *entity, int64 id, 
 	CrmValue	args[] = {CRM_INT8(id)};
 	bool		isnull;
 
-	if (core_run(org, core_intern(psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", entity->name, entity->key,
-										   locks ? " FOR NO KEY UPDATE" : ""), types), args) == 0)
+	if (core_run(org, core_intern(psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", quote_identifier(entity->name),
+										   quote_identifier(entity->key), locks ? " FOR NO KEY UPDATE" : ""), types), args) == 0)
 		core_refuse_unknown(entity->name, id);
 	return automation_tuple(core_result(0, 1, get_rel_type_id(core_table(org, entity->name)), &isnull));
 }
@@ -372,9 +387,10 @@ keep_row(CrmFiring *firing, TupleTableSlot *old_row, TupleTableSlot *new_row)
 	row = &firing->rows[firing->n];
 	MemoryContextSwitchTo(firing->chunk);
 	row->id = firing->current_id;
+	if (firing->serial == 0 && version <= 0)	/* no statement changes a row twice: one number does for all */
+		firing->serial = automation_serial(firing->org);
 	row->version = firing->serial != 0 ? firing->serial
-		: version > 0 ? DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull))
-		: automation_serial();
+		: DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull));
 	row->new_tuple = new_row ? ExecCopySlotHeapTuple(new_row) : NULL;
 	row->old_tuple = old_row ? ExecCopySlotHeapTuple(old_row) : NULL;
 	MemoryContextSwitchTo(caller);

@@ -8,15 +8,15 @@ COMMENT ON FUNCTION settle_automation() IS 'Trigger, AFTER a statement on automa
 
 CREATE FUNCTION run_rule(rule text, record_id bigint, OUT outcome text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_on_demand';
-COMMENT ON FUNCTION run_rule(text, bigint) IS 'Runs an automation rule of event on_demand for one record of its entity and returns the outcome: done, queued, or skipped when the condition does not hold. rule: its name. The record is locked first; the rule runs with the rights of its rule_owner. Errors: 22004, P0002 unknown rule or record, 22023 the rule is inactive or of another event, SC012 it failed, SC020 it refuses.';
+COMMENT ON FUNCTION run_rule(text, bigint) IS 'Runs an automation rule of event on_demand for one record of its entity and returns the outcome: done, queued, or skipped when the condition does not hold. rule: its name. The record is locked first; the rule runs with the rights of its rule_owner. Errors: 22004, P0002 unknown rule or record, 22023 the rule is inactive, of another event, or its table is gone, SC012 it failed, SC020 it refuses.';
 
 CREATE FUNCTION explain_rule(rule text, entity text, id bigint, OUT step integer, OUT kind text, OUT expression text, OUT result text) RETURNS SETOF record
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_explain';
-COMMENT ON FUNCTION explain_rule(text, text, bigint) IS 'Shows what an automation rule would do if its event happened to a record now (new and old are the record as it is). Rows in order: kind rule (its event; active or not), condition (each part that AND joins, then the whole; result true, false, null or the error), action (would run or not) and value (each value it would use). rule: its name; entity and id: the record. Nothing is changed. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity.';
+COMMENT ON FUNCTION explain_rule(text, text, bigint) IS 'Shows what an automation rule would do if its event happened to a record now (new and old are the record as it is). Rows in order: kind rule (its event; active or not), condition (each part that AND joins, then the whole; result true, false, null or the error), action (would run or not) and value (each value it would use). rule: its name; entity and id: the record. Nothing is changed. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity or its table is gone.';
 
 CREATE FUNCTION dry_run(rule text, entity text, id bigint, OUT entity text, OUT record_id bigint, OUT action text, OUT detail text) RETURNS SETOF record
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_dry_run';
-COMMENT ON FUNCTION dry_run(text, text, bigint) IS 'Does what an automation rule would do if its event happened to a record now, and takes it all back. A row for each thing done, by rules that it sets off too: entity and record_id of what was written, the action, and detail. Action none: the condition does not hold; action failed: the error it would end with. Sequences are not taken back. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity.';
+COMMENT ON FUNCTION dry_run(text, text, bigint) IS 'Does what an automation rule would do if its event happened to a record now, and takes it all back. A row for each thing done, by rules that it sets off too: entity and record_id of what was written, the action, and detail. Action none: the condition does not hold; action failed: the error it would end with. Sequences are not taken back. Errors: 22004, P0002 unknown rule or record, 22023 the rule is of another entity or its table is gone.';
 
 CREATE FUNCTION run_due_automation("limit" integer DEFAULT 100, OUT ran integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_run_due';
@@ -25,6 +25,10 @@ COMMENT ON FUNCTION run_due_automation(integer) IS 'Runs automation rules whose 
 CREATE FUNCTION retry_dead_automation(automation_queue_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'automation_retry_dead';
 COMMENT ON FUNCTION retry_dead_automation(bigint) IS 'Puts an entry of automation_queue that was given up (state dead) back in line, due at once and with all its tries, and returns its state, pending. Errors: 22004, P0002 unknown entry, SC001 it is not dead.';
+
+CREATE FUNCTION purge_automation_run(before timestamptz, OUT purged bigint)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'automation_purge_runs';
+COMMENT ON FUNCTION purge_automation_run(timestamptz) IS 'Deletes the rows of automation_run that started before a moment, and returns how many. Rows of event date_reached stay for the days of setting automation_catch_up_days, whatever before says: they tell which dates are worked off, and without them a rule would run again. The queue is left alone. Errors: 22004.';
 
 CREATE FUNCTION assign_lead(lead_id bigint, policy text DEFAULT NULL, OUT owner_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'assign_lead_by_hand';

@@ -414,20 +414,22 @@ try_batch(CrmOrganization *org, void *argument)
 		log_skipped(batch);
 }
 
-/* load_kept makes rows of what was kept of them. */
+/* load_kept makes rows of what was kept of them, with the rights of the rule's owner: types may bring code of their own. */
 static void
 load_kept(Batch *batch)
 {
 	static const Oid types[CRM_MAX_ARGS] = {JSONBARRAYOID, JSONBARRAYOID};
-	const char *entity = batch->entries[0]->entity;
+	const char *entity = quote_identifier(automation_table(batch->org, batch->entries[0]->entity)->name);
 	CrmValue	args[] = {CRM_DATUM(kept_rows(batch, 0)), CRM_DATUM(kept_rows(batch, 1))};
-	Oid			type = get_rel_type_id(core_table(batch->org, entity));
+	Oid			type = get_rel_type_id(core_table(batch->org, batch->entries[0]->entity));
+	CrmRights	rights;
 
-	core_run_as_owner(batch->org,
-					  core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
-										   "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
-										   "FROM unnest($1, $2) r(n, o)", entity, entity), types),
-					  "automation_queue", args);
+	automation_enter(batch->entries[0]->rule, &rights);
+	core_run(batch->org,
+			 core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
+								  "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
+								  "FROM unnest($1, $2) r(n, o)", entity, entity), types), args);
+	automation_leave(&rights);
 	for (int i = 0; i < batch->n; i++)
 	{
 		batch->entries[i]->new_tuple = tuple_of_result(i, 1, type);

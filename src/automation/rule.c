@@ -341,8 +341,8 @@ check_date(CrmRow *row, CrmRule *rule)
 {
 	bool		waits = strcmp(rule->event, "date_reached") == 0;
 	char	   *column = row_text(row, "date_column");
-	Oid			relid = InvalidOid;
-	AttrNumber	number = InvalidAttrNumber;
+	Oid			relid;
+	AttrNumber	number;
 	Oid			type;
 
 	if (!waits)
@@ -353,10 +353,8 @@ check_date(CrmRow *row, CrmRule *rule)
 	}
 	if (column == NULL)
 		refuse_column(row, rule, "date_column", "Event date_reached needs it.");
-	if (lifecycle_find_entity(rule->entity))
-		relid = core_table(row->org, rule->entity);
-	if (OidIsValid(relid))
-		number = get_attnum(relid, column);
+	relid = core_table(row->org, automation_table(row->org, rule->entity)->name);
+	number = get_attnum(relid, column);
 	if (number <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),

@@ -132,6 +132,10 @@ extern List *automation_all_rules(CrmOrganization *org);
 extern CrmRuleSource automation_source(const char *event);
 extern void automation_rule_init(void);
 
+/* ---- the tables that rules watch (table.c) ---- */
+extern const CrmEntity *automation_table(CrmOrganization *org, const char *name);
+extern const CrmEntity *automation_find_table(CrmOrganization *org, const char *name);
+
 /* ---- compiling (compile.c) ---- */
 extern CrmCompiled *automation_compiled(CrmRule *rule);
 extern void automation_check(CrmRule *rule);
@@ -184,7 +188,7 @@ typedef struct CrmFiring
 	int			n;
 	int			size;
 	char	   *changed;		/* per column of the row at hand: 0 = not looked, 1 = no, 2 = yes */
-	int64		serial;			/* stands for the version where a row has none */
+	int64		serial;			/* stands for the version: of a raised event, and where rows have none */
 	int			attempt;
 	int			depth;			/* 1 = a user's change */
 	bool		skips_watch;	/* any row will do, whatever changed */
@@ -266,7 +270,7 @@ extern void automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatc
 						   const char *outcome, const char *detail, TimestampTz started);
 extern void automation_log_queued(CrmOrganization *org, const CrmRule *rule, int64 id, const char *event_key,
 								  const char *outcome, const char *detail, int attempt, int depth);
-extern int64 automation_serial(void);
+extern int64 automation_serial(CrmOrganization *org);
 
 typedef void (*CrmJournal) (void *state, const char *entity, int64 record_id,
 							const char *action, const char *detail);
@@ -281,6 +285,7 @@ extern int	automation_work(CrmOrganization *org, int limit);
 extern int	automation_setting(CrmOrganization *org, const char *name, int otherwise);
 
 /* ---- rules that wait for dates (dates.c) ---- */
+extern int	automation_catch_up_days(CrmOrganization *org);
 extern void automation_find_dates(CrmOrganization *org, int limit);
 extern uint64 automation_read_dated(CrmOrganization *org, const CrmRule *rule, Datum ids);
 

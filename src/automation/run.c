@@ -31,6 +31,14 @@ static CrmStatement insert_run = {
 	.argtypes = {INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, INT4OID}
 };
 
+/* rows of date_reached stay as long as dates.c looks back */
+static CrmStatement delete_runs = {
+	.sql = "DELETE FROM @automation_run WHERE started_at < $1 AND (event <> 'date_reached' OR started_at < $2)",
+	.argtypes = {TIMESTAMPTZOID, TIMESTAMPTZOID}
+};
+
+PG_FUNCTION_INFO_V1(automation_purge_runs);
+
 /* automation_log writes a row for each record that a rule worked on; inside SPI. */
 void
 automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches,
@@ -72,14 +80,37 @@ automation_log_queued(CrmOrganization *org, const CrmRule *rule, int64 id, const
 	core_run_as_owner(org, &insert_run, "automation_run", args);
 }
 
-/* automation_serial tells events apart that are no change of a row. */
-int64
-automation_serial(void)
+/* automation_purge_runs deletes rows of the log that are older than a moment. */
+Datum
+automation_purge_runs(PG_FUNCTION_ARGS)
 {
-	static int64 last = 0;
+	CrmOrganization *org;
+	CrmValue	args[2];
+	int64		purged;
 
-	last = Max(last + 1, GetCurrentTimestamp());
-	return last;
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"before\" must not be NULL"),
+				 errdetail("The call needs to know which rows may go."),
+				 errhint("Give before => now() - interval '90 days'.")));
+	args[0] = CRM_DATUM(PG_GETARG_DATUM(0));
+	org = core_begin();
+	args[1] = CRM_DATUM(TimestampTzGetDatum(core_now() - automation_catch_up_days(org) * USECS_PER_DAY));
+	purged = core_run_as_owner(org, &delete_runs, "automation_run", args);
+	SPI_finish();
+	return Int64GetDatum(purged);
+}
+
+/*
+ * automation_serial tells events apart that no row_version does: a number of
+ * the log's own sequence, which is never given twice, in no session, and not
+ * after a dump either.
+ */
+int64
+automation_serial(CrmOrganization *org)
+{
+	return core_next_id(org, "automation_run", "automation_run_id");
 }
 
 /* automation_note tells the journal, when one is kept, what was done. */

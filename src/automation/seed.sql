@@ -8,6 +8,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'dry_run'),
     ('admin', 'function', 'run_due_automation'),
     ('admin', 'function', 'retry_dead_automation'),
+    ('admin', 'function', 'purge_automation_run'),
     ('admin', 'function', 'read_outbox'),
     ('admin', 'function', 'acknowledge_outbox'),
     ('admin', 'function', 'purge_outbox'),

@@ -30,6 +30,7 @@ typedef struct TriggerKind
 } TriggerKind;
 
 static void make_missing(CrmOrganization *org);
+static bool is_there(Oid relid, const char *name, const char *entity);
 static void drop_needless(CrmOrganization *org);
 static bool is_free(Oid relid);
 static void run_as_table_owner(CrmOrganization *org, const char *table, const char *sql);
@@ -97,15 +98,30 @@ make_missing(CrmOrganization *org)
 		CrmRuleSource source = automation_source(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 		const TriggerKind *kind = &kinds[Min(source, SOURCE_DELETE)];
 
-		if (source == SOURCE_RAISED || lifecycle_find_entity(entity) == NULL ||
-			OidIsValid(get_trigger_oid(core_table(org, entity), kind->name, true)))
+		if (source == SOURCE_RAISED || automation_find_table(org, entity) == NULL ||
+			is_there(core_table(org, entity), kind->name, entity))
 			continue;
 		run_as_table_owner(org, entity,
-						   psprintf("CREATE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
+						   psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
 									"FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
 									kind->name, kind->event, org->quoted, quote_identifier(entity),
 									kind->rows, quote_literal_cstr(entity)));
 	}
+}
+
+/* is_there tells that a table has a trigger that fires its rules; one from before it was renamed fires others. */
+static bool
+is_there(Oid relid, const char *name, const char *entity)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	bool		found = false;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		found |= strcmp(triggers->triggers[i].tgname, name) == 0 && triggers->triggers[i].tgnargs == 1 &&
+			strcmp(triggers->triggers[i].tgargs[0], entity) == 0;
+	table_close(rel, AccessShareLock);
+	return found;
 }
 
 /* drop_needless drops the triggers that no active rule needs, where the table is free. */

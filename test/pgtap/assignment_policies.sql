@@ -1,7 +1,7 @@
 -- Assignment of leads: turns, weights, load, capacity, absence, territories, teams, conditions; by the seeded rule and by hand; history.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(60);
+SELECT plan(65);
 
 -- Users, and how leads are shown: the first letters of the owners of the latest ones, in order; - is the default team.
 INSERT INTO crm.crm_user (name) VALUES ('Ann'), ('Bob'), ('Cid'), ('Dan');
@@ -124,6 +124,14 @@ UPDATE crm.assignment_policy SET lead_source = 'web' WHERE assignment_policy_id 
 SELECT is(pg_temp.come(1, 'web') || pg_temp.come(1, 'partner') || pg_temp.come(1), 'BDD', 'by source');
 UPDATE crm.assignment_policy SET rating = 'hot' WHERE assignment_policy_id = :web;
 SELECT is(pg_temp.come(1, 'web'), 'D', 'by rating as well');
+SELECT pg_temp.refused(format('UPDATE crm.assignment_policy SET lead_source = ''webb'' WHERE assignment_policy_id = %s', :web), '23514', 'a source that no lead can have');
+SELECT pg_temp.refused('INSERT INTO crm.assignment_policy (name, method, rating) VALUES (''Wrong'', ''round_robin'', ''lukewarm'')', '23514', 'nor a rating');
+SELECT matches(pg_temp.words(format('UPDATE crm.assignment_policy SET rating = ''lukewarm'' WHERE assignment_policy_id = %s', :web)), 'no value of lead\.rating .*option_value', 'the way out is told');
+INSERT INTO crm.option_value (entity, column_name, value, label) VALUES ('lead', 'rating', 'lukewarm', 'Lukewarm');
+SELECT lives_ok(format('UPDATE crm.assignment_policy SET rating = ''lukewarm'' WHERE assignment_policy_id = %s', :web), 'an option that leads get is one here');
+DELETE FROM crm.option_value WHERE value = 'lukewarm';
+SELECT lives_ok(format('UPDATE crm.assignment_policy SET sort_order = -1 WHERE assignment_policy_id = %s', :web), 'and one that goes is only missed when it is written');
+UPDATE crm.assignment_policy SET rating = 'hot' WHERE assignment_policy_id = :web;
 SELECT lead_id AS any FROM crm.lead WHERE state = 'open' ORDER BY lead_id DESC LIMIT 1 \gset
 SELECT is((SELECT owner_id FROM sales_crm.assign_lead(:any, 'Web')), pg_temp.owner('Bob'), 'a policy that is named is not asked for its conditions');
 UPDATE crm.assignment_policy SET is_active = false;
