@@ -77,6 +77,13 @@ INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
 SELECT automation_rule_id, 'refuse', $${"message": "'Discounts over 20 % are the sales manager''s.'"}$$ FROM crm.automation_rule WHERE name = 'No steep discounts';
 INSERT INTO crm.quote (name, account_id) VALUES ('Ovens', 1);
 UPDATE crm.quote SET discount_percentage = 30 WHERE name = 'Ovens';
+INSERT INTO crm.automation_rule (name, entity, event, condition) VALUES
+('No steep lines', 'quote_product', 'created', 'new.manual_discount_amount > 0.2 * new.base_amount');
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
+SELECT automation_rule_id, 'refuse', $${"message": "'A discount of ' || new.manual_discount_amount || ' on ' || new.product_description || ' is the sales manager''s.'"}$$
+FROM crm.automation_rule WHERE name = 'No steep lines';
+INSERT INTO crm.quote_product (quote_id, product_description, quantity, price_per_unit, manual_discount_amount)
+SELECT quote_id, 'Oven', 1, 900, 300 FROM crm.quote WHERE name = 'Ovens';
 INSERT INTO crm.automation_rule (name, entity, event, condition, timing) VALUES
 ('Thank payers', 'invoice', 'state_changed', $$new.status_reason = 'complete'$$, 'queued');
 INSERT INTO crm.automation_action (automation_rule_id, action, parameters)
