@@ -31,6 +31,7 @@ static void watch_column(CrmRule *rule, CrmCompiled *compiled, const char *name)
 static void drop_compiled(void *argument);
 static void invalidate_compiled(Datum argument, Oid relid);
 static void check_readable(CrmRule *rule);
+static void check_table_owner(CrmRule *rule);
 static void refuse_rule(CrmRule *rule, MemoryContext caller) pg_attribute_noreturn();
 
 /* automation_compiled returns a rule ready to use, making it so when needed. */
@@ -253,6 +254,7 @@ automation_check(CrmRule *rule)
 	{
 		MemoryContextDelete(compile(rule)->context);
 		check_readable(rule);
+		check_table_owner(rule);
 	}
 	PG_CATCH();
 	{
@@ -271,6 +273,23 @@ check_readable(CrmRule *rule)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\" may not read table \"%s\"", rule->owner, rule->entity)));
+}
+
+/* check_table_owner refuses a rule over a table that cannot get a trigger of ours: it is made as the table's owner. */
+static void
+check_table_owner(CrmRule *rule)
+{
+	const char *owner;
+
+	if (rule->source == SOURCE_RAISED || automation_may_have_triggers(rule->org, rule->entity))
+		return;
+	owner = GetUserNameFromId(core_owner(rule->org, rule->entity), false);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the owner of table \"%s\", role \"%s\", may not make triggers of sales_crm", rule->entity, owner),
+			 errdetail("Making one needs USAGE on schemas %s and sales_crm.", rule->org->quoted),
+			 errhint("GRANT USAGE ON SCHEMA %s, sales_crm TO %s, or give the table another owner.", rule->org->quoted,
+					 quote_identifier(owner))));
 }
 
 /* refuse_rule says again what is wrong with a rule, and where; inside PG_CATCH. */

@@ -12,11 +12,15 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -48,7 +52,7 @@ static CrmStatement select_events = {
 	.is_report = true
 };
 static CrmStatement select_triggers = {
-	.sql = "SELECT c.relname::text, t.tgname::text FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
+	.sql = "SELECT c.oid::bigint, t.oid::bigint FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
 	"WHERE c.relnamespace = $1 AND t.tgname LIKE 't80\\_automation\\_%' AND NOT EXISTS (SELECT FROM @automation_rule a WHERE a.is_active "
 	"AND a.entity = c.relname AND t.tgname = 't80_automation_' || CASE a.event WHEN 'created' THEN 'insert' "
 	"WHEN 'updated' THEN 'update' WHEN 'state_changed' THEN 'update' WHEN 'assigned' THEN 'update' "
@@ -101,12 +105,29 @@ make_missing(CrmOrganization *org)
 		if (source == SOURCE_RAISED || automation_find_table(org, entity) == NULL ||
 			is_there(core_table(org, entity), kind->name, entity))
 			continue;
+		if (!automation_may_have_triggers(org, entity))
+		{
+			ereport(WARNING,
+					(errmsg("the rules of table \"%s\" do not fire: its owner may not use schemas %s and sales_crm", entity, org->quoted),
+					 errhint("Grant USAGE to that role, then call sales_crm.repair().")));
+			continue;
+		}
 		run_as_table_owner(org, entity,
 						   psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
 									"FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
 									kind->name, kind->event, org->quoted, quote_identifier(entity),
 									kind->rows, quote_literal_cstr(entity)));
 	}
+}
+
+/* automation_may_have_triggers tells that the owner of a table reaches it and our trigger function, as making a trigger needs. */
+bool
+automation_may_have_triggers(CrmOrganization *org, const char *table)
+{
+	Oid			owner = core_owner(org, table);
+
+	return pg_namespace_aclcheck(org->oid, owner, ACL_USAGE) == ACLCHECK_OK &&
+		pg_namespace_aclcheck(get_namespace_oid("sales_crm", false), owner, ACL_USAGE) == ACLCHECK_OK;
 }
 
 /* is_there tells that a table has a trigger that fires its rules; one from before it was renamed fires others. */
@@ -134,12 +155,13 @@ drop_needless(CrmOrganization *org)
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		char	   *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
-		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		bool		isnull;
+		Oid			relid = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		ObjectAddress trigger;
 
-		if (is_free(core_table(org, table)))
-			run_as_table_owner(org, table, psprintf("DROP TRIGGER %s ON %s.%s", quote_identifier(name),
-													org->quoted, quote_identifier(table)));
+		ObjectAddressSet(trigger, TriggerRelationId, DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull)));
+		if (is_free(relid))		/* whose owner may have lost the right to use the schema */
+			performDeletion(&trigger, DROP_RESTRICT, 0);
 	}
 }
 

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(100);
+SELECT plan(107);
 
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
@@ -143,6 +143,27 @@ SELECT is(ran, 2, 'the queue of another role than the table''s') FROM sales_crm.
 SELECT is(pg_temp.logged(), 'Ptap_boss, later Ptap_boss, due Ptap_boss', 'all with the rights of the rule''s owner');
 RESET sales_crm.now;
 SELECT pg_temp.no_rules() \gset
+
+-- Its owner may lose the right to the schema: rules go, and come only when he has it back.
+CREATE ROLE tap_bare;
+ALTER TABLE crm.tap_plan OWNER TO tap_bare;
+SELECT pg_temp.refused($$SELECT pg_temp.log_rule('r', 'tap_plan', 'created', 'new.name')$$, '42501', 'a table whose owner may not use sales_crm');
+GRANT USAGE ON SCHEMA crm, sales_crm TO tap_bare;
+SELECT pg_temp.log_rule('bare', 'tap_plan', 'created', 'new.name') \gset
+REVOKE USAGE ON SCHEMA crm, sales_crm FROM tap_bare;
+INSERT INTO crm.tap_plan (name) VALUES ('B');
+SELECT is(pg_temp.logged(), 'B', 'what is there fires');
+DROP TRIGGER t80_automation_insert ON crm.tap_plan;
+SET LOCAL client_min_messages = error;
+SELECT lives_ok('SELECT sales_crm.repair(''crm'')', 'repair() makes what it can');
+SET LOCAL client_min_messages = warning;
+SELECT is(pg_temp.triggers() || (SELECT string_agg(check_name, ' ') FROM sales_crm.verify()), 'rule_without_trigger', 'and verify() tells of the rest');
+GRANT USAGE ON SCHEMA crm, sales_crm TO tap_bare;
+SELECT sales_crm.repair(organization => 'crm') \gset
+REVOKE USAGE ON SCHEMA crm, sales_crm FROM tap_bare;
+SELECT is(pg_temp.triggers(), 'tap_plan insert', 'repair() makes it when it may');
+SELECT lives_ok('SELECT pg_temp.no_rules()', 'rules can be deleted all the same');
+SELECT is(pg_temp.triggers(), '', 'with their trigger');
 
 -- Details of activities, and a kind that an administrator adds.
 SELECT pg_temp.log_rule('dialled', 'phone_call', 'updated', '''dialled '' || new.phone_number', watched => 'phone_number') \gset
