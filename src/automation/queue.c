@@ -414,7 +414,7 @@ try_batch(CrmOrganization *org, void *argument)
 		log_skipped(batch);
 }
 
-/* load_kept makes rows of what was kept of them, with the rights of the rule's owner: types may bring code of their own. */
+/* load_kept makes rows of what was kept of them. */
 static void
 load_kept(Batch *batch)
 {
@@ -422,14 +422,12 @@ load_kept(Batch *batch)
 	const char *entity = quote_identifier(automation_table(batch->org, batch->entries[0]->entity)->name);
 	CrmValue	args[] = {CRM_DATUM(kept_rows(batch, 0)), CRM_DATUM(kept_rows(batch, 1))};
 	Oid			type = get_rel_type_id(core_table(batch->org, batch->entries[0]->entity));
-	CrmRights	rights;
 
-	automation_enter(batch->entries[0]->rule, &rights);
-	core_run(batch->org,
-			 core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
-								  "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
-								  "FROM unnest($1, $2) r(n, o)", entity, entity), types), args);
-	automation_leave(&rights);
+	automation_run_as_owner(batch->org,
+							core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
+												 "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
+												 "FROM unnest($1, $2) r(n, o)", entity, entity), types),
+							batch->entries[0]->entity, args);
 	for (int i = 0; i < batch->n; i++)
 	{
 		batch->entries[i]->new_tuple = tuple_of_result(i, 1, type);
