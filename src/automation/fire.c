@@ -33,6 +33,7 @@ typedef struct Raised
 } Raised;
 
 static CrmRuleSource source_of(TriggerEvent event);
+static void refuse_moved(CrmFiring *firing, TriggerData *trigdata) pg_attribute_noreturn();
 static void refuse_renamed(CrmFiring *firing, TriggerData *trigdata) pg_attribute_noreturn();
 static void read_statement(CrmFiring *firing, void *argument);
 static void offer_transition(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
@@ -69,6 +70,8 @@ automation_fire(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	firing.org = core_organization_of(trigdata->tg_relation);
 	firing.entity = core_trigger_argument(trigdata, 0);
+	if (!firing.org->is_ours && !OidIsValid(get_relname_relid("automation_rule", firing.org->oid)))
+		refuse_moved(&firing, trigdata);
 	firing.rules = automation_rules(firing.org, firing.entity, source_of(trigdata->tg_event));
 	if (firing.rules == NIL)
 		return PointerGetDatum(NULL);
@@ -76,6 +79,21 @@ automation_fire(PG_FUNCTION_ARGS)
 		refuse_renamed(&firing, trigdata);
 	automation_fire_rules(&firing, read_statement, trigdata);
 	return PointerGetDatum(NULL);
+}
+
+/* refuse_moved refuses changes of a table that was in an organization when rules were written for it. */
+static void
+refuse_moved(CrmFiring *firing, TriggerData *trigdata)
+{
+	const char *name = RelationGetRelationName(trigdata->tg_relation);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_AUTOMATION_FAILED),
+			 errmsg("table \"%s\" is not in an organization any more, whose rules watch it", name),
+			 errdetail("Trigger \"%s\" came along with it to schema \"%s\".", trigdata->tg_trigger->tgname, firing->org->name),
+			 errhint("DROP TRIGGER %s ON %s.%s, or move the table back.", quote_identifier(trigdata->tg_trigger->tgname),
+					 firing->org->quoted, quote_identifier(name)),
+			 err_generic_string(PG_DIAG_TABLE_NAME, name)));
 }
 
 /* refuse_renamed refuses changes of a table that had another name when rules were written for it. */

@@ -17,8 +17,8 @@
 #include "automation/rule.h"
 
 #define KEPT_TABLES \
-	"Rules watch no table automation_.. or outbox_.., no assignment_history and assignment_turn, which they write themselves, " \
-	"and no settings, states, options, roles, number series and the like."
+	"Rules watch none of automation_rule, automation_action, automation_queue, automation_run, outbox_event, outbox_aggregate, " \
+	"outbox_consumer, assignment_history and assignment_turn, which they are or write, and no settings, states, options, roles, number series and the like."
 
 static const CrmEntity *entity_of(const char *name);
 static const char *why_not(CrmOrganization *org, const CrmEntity *entity);
@@ -101,11 +101,11 @@ static bool
 is_kept(Oid relid, const char *name)
 {
 	static const char *const kept[] = {
+		"automation_rule", "automation_action", "automation_queue", "automation_run",
+		"outbox_event", "outbox_aggregate", "outbox_consumer",
 		"assignment_history", "assignment_turn", "access_rule", "error_code", "schema_version"
 	};
 
-	if (strncmp(name, "automation_", 11) == 0 || strncmp(name, "outbox_", 7) == 0)
-		return true;
 	for (int i = 0; i < lengthof(kept); i++)
 	{
 		if (strcmp(kept[i], name) == 0)
