@@ -3,7 +3,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
@@ -74,11 +74,13 @@ SELECT is(ran, 0, 'once') FROM sales_crm.run_due_automation();
 SELECT pg_temp.no_rules() \gset
 RESET sales_crm.now;
 
--- Send an e-mail: it is made with the record, its parties by the rule on it.
+-- Send an e-mail: it is made with the record, gets its parties by a rule on it, and is put in line.
 SELECT pg_temp.rule('welcome', 'lead', 'created', 'new.email IS NOT NULL', ARRAY['{"create_activity": {"activity_type": "email", "subject": "''Welcome '' || new.last_name", "values": {"direction": "''outgoing''"}}}']::jsonb[]) \gset
-SELECT pg_temp.rule('addressed', 'activity', 'created', $$new.activity_type = 'email' AND new.regarding_entity = 'lead'$$, ARRAY['{"create_record": {"entity": "activity_party", "values": {"activity_id": "new.activity_id", "participation_type": "''to''", "entity": "''lead''", "record_id": "new.regarding_id"}}}']::jsonb[]) \gset
+SELECT pg_temp.rule('addressed', 'activity', 'created', $$new.activity_type = 'email' AND new.regarding_entity = 'lead'$$, ARRAY['{"create_record": {"entity": "activity_party", "values": {"activity_id": "new.activity_id", "participation_type": "''to''", "entity": "''lead''", "record_id": "new.regarding_id"}}}',
+	'{"call_function": {"function": "send_email", "arguments": {"activity_id": "new.activity_id"}}}']::jsonb[]) \gset
 INSERT INTO crm.lead (last_name, email) VALUES ('Mail', 'mail@example.com');
-SELECT is(a.subject || ' ' || p.participation_type || ' ' || (p.record_id = a.regarding_id), 'Welcome Mail to true', 'an e-mail to the lead') FROM crm.activity AS a JOIN crm.activity_party AS p USING (activity_id) WHERE a.subject = 'Welcome Mail';
+SELECT is(a.subject || ' ' || a.status_reason || ' ' || p.participation_type || ' ' || p.address_used, 'Welcome Mail pending_send to mail@example.com', 'an e-mail to the lead') FROM crm.activity AS a JOIN crm.activity_party AS p USING (activity_id) WHERE a.subject = 'Welcome Mail' AND p.participation_type = 'to';
+SELECT pg_temp.refused($$INSERT INTO crm.lead (last_name, email, do_not_email) VALUES ('Silent', 's@example.com', true)$$, 'SC012', 'who wants no mail gets none: the rule needs a condition');
 SELECT pg_temp.no_rules() \gset
 
 -- Stop: as succeeded, a condition that ends the chain; as canceled, refuse takes back what the rules before did.
