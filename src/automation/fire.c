@@ -405,10 +405,9 @@ keep_row(CrmFiring *firing, TupleTableSlot *old_row, TupleTableSlot *new_row)
 	row = &firing->rows[firing->n];
 	MemoryContextSwitchTo(firing->chunk);
 	row->id = firing->current_id;
-	if (firing->serial == 0 && version <= 0)	/* no statement changes a row twice: one number does for all */
-		firing->serial = automation_serial(firing->org);
 	row->version = firing->serial != 0 ? firing->serial
-		: DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull));
+		: version > 0 ? DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull))
+		: automation_serial(firing->org);
 	row->new_tuple = new_row ? ExecCopySlotHeapTuple(new_row) : NULL;
 	row->old_tuple = old_row ? ExecCopySlotHeapTuple(old_row) : NULL;
 	MemoryContextSwitchTo(caller);

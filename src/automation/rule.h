@@ -192,7 +192,7 @@ typedef struct CrmFiring
 	int			n;
 	int			size;
 	char	   *changed;		/* per column of the row at hand: 0 = not looked, 1 = no, 2 = yes */
-	int64		serial;			/* stands for the version: of a raised event, and where rows have none */
+	int64		serial;			/* stands for the version when the event is no change of a row */
 	int			attempt;
 	int			depth;			/* 1 = a user's change */
 	bool		skips_watch;	/* any row will do, whatever changed */

@@ -16,10 +16,6 @@
 
 #include "automation/rule.h"
 
-#define KEPT_TABLES \
-	"Rules watch none of automation_rule, automation_action, automation_queue, automation_run, outbox_event, outbox_aggregate, " \
-	"outbox_consumer, assignment_history and assignment_turn, which they are or write, and no settings, states, options, roles, number series and the like."
-
 static const CrmEntity *entity_of(const char *name);
 static const char *why_not(CrmOrganization *org, const CrmEntity *entity);
 static bool is_kept(Oid relid, const char *name);
@@ -43,7 +39,9 @@ automation_table(CrmOrganization *org, const char *name)
 				 errmsg("rules cannot watch \"%s\"", name),
 				 errdetail("%s", why),
 				 errhint("Name a table of organization \"%s\" with a bigint primary key <table>_id, views and partitions aside. "
-						 KEPT_TABLES " A rule whose table is gone or has another name now: UPDATE its entity, or DELETE it.", org->name),
+						 "Rules watch none of automation_rule, automation_action, automation_queue, automation_run, outbox_event, outbox_aggregate, "
+						 "outbox_consumer, assignment_history and assignment_turn, which they are or write, and no settings, states, options, roles, "
+						 "number series and the like. A rule whose table is gone or has another name now: UPDATE its entity, or DELETE it.", org->name),
 				 err_generic_string(PG_DIAG_TABLE_NAME, name)));
 	return entity;
 }

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(114);
+SELECT plan(116);
 
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
@@ -116,6 +116,16 @@ SELECT is(pg_temp.logged(), 'soon Y, soon NICE', 'runs the rule');
 SELECT is(ran, 0, 'once') FROM sales_crm.run_due_automation();
 SELECT pg_temp.no_rules() \gset
 RESET sales_crm.now;
+
+-- A statement that changes a row twice, by way of two foreign keys.
+CREATE TABLE crm.tap_twin (tap_twin_id bigint PRIMARY KEY, a bigint REFERENCES crm.lead ON DELETE SET NULL, b bigint REFERENCES crm.lead ON DELETE SET NULL);
+INSERT INTO crm.lead (company_name) VALUES ('Twin'), ('Twin');
+INSERT INTO crm.tap_twin SELECT 1, min(lead_id), max(lead_id) FROM crm.lead WHERE company_name = 'Twin';
+SELECT pg_temp.log_rule('twin', 'tap_twin', 'updated', 'concat_ws('' '', ''now'', CASE WHEN new.a IS NULL THEN ''no a'' END, CASE WHEN new.b IS NULL THEN ''no b'' END)', timing => 'queued') \gset
+DELETE FROM crm.lead WHERE company_name = 'Twin';
+SELECT is(ran, 2, 'both changes are events') FROM sales_crm.run_due_automation();
+SELECT is(pg_temp.logged(), 'now no a, now no a no b', 'in their order');
+SELECT pg_temp.no_rules() \gset
 
 -- A table of somebody else than the organization's owner.
 CREATE ROLE tap_maker;
