@@ -1,6 +1,7 @@
 /*
  * activity.h
- *	  Activities: those that close something, and who belongs to whose timeline.
+ *	  Activities: those that close something, who belongs to whose timeline, and
+ *	  queues of work.
  */
 #ifndef CRM_ACTIVITY_H
 #define CRM_ACTIVITY_H
@@ -23,6 +24,9 @@ typedef struct CrmClosing
 extern const CrmEntity activity_entity;
 
 extern int64 activity_close(CrmOrganization *org, const CrmClosing *closing);
+extern void activity_check_queue(CrmOrganization *org, const char *queue_name);
+extern void activity_enter_queue(CrmOrganization *org, const char *entity, const int64 *ids, int n,
+								 const char *queue_name);
 extern void activity_add_source(const char *root, const char *sql);
 extern void activity_repair_types(CrmOrganization *org);
 extern void activity_init(void);

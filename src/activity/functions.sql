@@ -90,3 +90,49 @@ CREATE FUNCTION timeline(
     OUT regarding_id bigint
 ) RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'activity_timeline';
 COMMENT ON FUNCTION timeline(text, bigint, timestamptz, bigint, integer) IS 'Activities and notes about a record and what belongs to it, newest first: an account with its contacts, leads, deals, quotes, orders and invoices; a contact with his deals; a lead with the deals made of it, a deal with its lead, both with quotes, orders and invoices; and whoever took part in an activity has that too. kind: the type of the activity, or note. Next page: before_at and before_entry_id of the last row. limit: rows of a page. Errors: 22004 no entity or id, 42704 unknown entity, P0002 unknown record, 22023 limit. Rule: D§6.4.';
+
+CREATE FUNCTION make_default_queues() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'activity_make_default_queues';
+COMMENT ON FUNCTION make_default_queues() IS 'Trigger, AFTER a statement on owner with transition tables: gives each new user and team a private default queue, and renames it with its owner.';
+
+CREATE FUNCTION add_to_queue(
+    entity text,
+    record_id bigint,
+    queue_id bigint DEFAULT NULL,
+    priority integer DEFAULT NULL,
+    OUT queue_item_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_add_to_queue';
+COMMENT ON FUNCTION add_to_queue(text, bigint, bigint, integer) IS 'Puts a record into a queue and returns its queue item. entity: its table, one of yours included. queue_id: NULL = the default queue of the current user. priority: higher is picked first; NULL = that of an activity (low -1, normal 0, high 1), else 0. A record stands in one queue at most: from another queue it moves here, with nobody working on it and its priority kept; in this queue already, its item is returned as it is. Everybody may put work into any queue. It leaves the queue by itself in the states of table queue_exit_state, such as completed. Errors: 22004 no entity or record, 42704 unknown table, 42809 a view, P0002 unknown record or queue, SC001 inactive queue, or a record with nothing left to do, 42501 another works on it, or it stands in a private queue of others. Rule: D§6.4.';
+
+CREATE FUNCTION route_queue_item(
+    queue_item_id bigint,
+    queue_id bigint,
+    OUT queue_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_route_item';
+COMMENT ON FUNCTION route_queue_item(bigint, bigint) IS 'Moves a queue item to another queue and returns that queue: there it is the newest, and nobody works on it. In the same queue it stays as it is. Errors: 22004, P0002 unknown item or queue, SC001 the item left its queue or the other queue is inactive, 42501 another works on it, or it stands in a private queue of others. Rule: D§6.4.';
+
+CREATE FUNCTION pick_queue_item(
+    queue_item_id bigint,
+    worker_id bigint DEFAULT NULL,
+    remove boolean DEFAULT false,
+    OUT worker_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_pick_item';
+COMMENT ON FUNCTION pick_queue_item(bigint, bigint, boolean) IS 'Makes somebody the worker of a queue item and returns him. worker_id: owner_id of a user or team, NULL = the current user; another one is named by the owner of the queue, by his manager or by an administrator (a role that may UPDATE table queue). remove: true takes the item out of its queue at once. The record keeps its owner. Who works on it already may pick it again. Errors: 22004, P0002 unknown item or owner, SC001 another works on it, or it left its queue, 22023 a worker who is disabled or not of the private queue, 42501 a private queue of others, or no say in who works. Rule: D§6.4.';
+
+CREATE FUNCTION pick_next(
+    queue_id bigint,
+    OUT queue_item_id bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_pick_next';
+COMMENT ON FUNCTION pick_next(bigint) IS 'Picks the next free item of a queue for the current user and returns it, NULL when there is none: the highest priority first, then what waits longest. Items that others are about to pick are passed over, so that many may call it at once and nobody waits. Errors: 22004, P0002 unknown queue, 42501 a private queue of others.';
+
+CREATE FUNCTION release_queue_item(
+    queue_item_id bigint,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_release_item';
+COMMENT ON FUNCTION release_queue_item(bigint) IS 'Puts a queue item back, so that others can pick it, and returns its state, active; it keeps its place by age. An item that nobody works on stays as it is. Errors: 22004, P0002 unknown item, SC001 it left its queue, 42501 another works on it and you are neither the owner of the queue, nor his manager, nor an administrator, or a private queue of others. Rule: D§6.4.';
+
+CREATE FUNCTION remove_queue_item(
+    queue_item_id bigint,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_remove_item';
+COMMENT ON FUNCTION remove_queue_item(bigint) IS 'Takes a queue item out of its queue and returns its state, inactive; the record is not touched, and may be put into a queue again. Errors: 22004, P0002 unknown item, SC001 it left its queue before, 42501 as for release_queue_item(). Rule: D§6.4.';

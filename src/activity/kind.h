@@ -16,17 +16,24 @@ extern void activity_check_record(CrmRow *row, const char *entity_column, const 
 extern bool activity_sees_record(CrmOrganization *org, const char *entity, int64 id);
 extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
+extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);
+extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *key);
 extern void activity_refuse_closed(CrmRow *row, const char *what);
 
 /* ---- detail.c ---- */
 extern void activity_complete_detail(CrmRow *row, CrmTicket *ticket);
 extern void activity_keep_detail(CrmRow *row);
 
+/* ---- queue_entry.c: records that are deleted leave their queues ---- */
+extern void activity_forget_items(CrmOrganization *org, const char *entity, int64 record_id);
+extern void activity_add_queue_exits(void);
+
 /* ---- the entities of the other files ---- */
 extern void activity_add_types(void);
 extern void activity_add_details(void);
 extern void activity_add_notes(void);
 extern void activity_add_connections(void);
+extern void activity_add_queues(void);
 extern void activity_add_checks(void);
 
 #endif							/* CRM_KIND_H */

@@ -7,6 +7,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -19,6 +20,9 @@ static bool is_there(CrmOrganization *org, const char *entity, const char *key, 
 static bool is_seen(Oid relid);
 static void delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
+static CrmValue seen_of(CrmOrganization *org, const char *entity, const char *key, CrmValue ids);
+static Oid	table_of_entity(CrmOrganization *org, const char *entity);
+static char *first_text(Oid relid, const char *first, const char *second, const char *third);
 static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 
 /* what an activity ($1) would be about in the end when it regards another ($2) */
@@ -152,6 +156,103 @@ is_seen(Oid relid)
 		check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
 }
 
+/*
+ * activity_lock_records locks those of records that are there and that the
+ * caller sees, ascending, against all who lock or change them until the end
+ * of the transaction. The result has key, title, state, status_reason and
+ * priority, NULL where a table has none.
+ */
+uint64
+activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8ARRAYOID};
+	const CrmEntity *known = lifecycle_find_entity(entity);
+	const char *key = activity_key_of(org, entity);
+	Oid			relid = table_of_entity(org, entity);
+	const char *table = quote_identifier(entity);
+	char	   *lock = psprintf("SELECT %s, %s, %s, %s, %s FROM @%s WHERE %s = ANY ($1) ORDER BY 1 FOR NO KEY UPDATE", key,
+								first_text(relid, known ? known->title : NULL, "name", "subject"),
+								first_text(relid, "state", NULL, NULL), first_text(relid, "status_reason", NULL, NULL),
+								first_text(relid, "priority", NULL, NULL), table, key);
+
+	if (!is_seen(relid))
+		ids = seen_of(org, entity, key, ids);
+	return core_run_as_owner(org, core_intern(lock, types), entity, &ids);
+}
+
+/* seen_of returns those of keys whose records the caller may read. */
+static CrmValue
+seen_of(CrmOrganization *org, const char *entity, const char *key, CrmValue ids)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8ARRAYOID};
+	char	   *look = psprintf("SELECT %s FROM @%s WHERE %s = ANY ($1)", key, quote_identifier(entity), key);
+	int			n = core_run(org, core_intern(look, types), &ids);
+	int64	   *seen = palloc(sizeof(int64) * (n + 1));
+
+	for (int i = 0; i < n; i++)
+		seen[i] = core_result_int8(i, 1);
+	return CRM_DATUM(core_int8_array(seen, n));
+}
+
+/* table_of_entity returns the table of records that can be locked: no view. */
+static Oid
+table_of_entity(CrmOrganization *org, const char *entity)
+{
+	Oid			relid = get_relname_relid(entity, org->oid);
+
+	if (get_rel_relkind(relid) == RELKIND_RELATION || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
+		return relid;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is no table", entity),
+			 errdetail("Only records of tables of organization \"%s\" can be locked.", org->name),
+			 errhint("Name the table that the view reads.")));
+}
+
+/* first_text writes the first of three columns that holds a text, of those that the table has. */
+static char *
+first_text(Oid relid, const char *first, const char *second, const char *third)
+{
+	const char *const names[] = {first, second, third};
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "coalesce(");
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		AttrNumber	column = names[i] ? get_attnum(relid, names[i]) : InvalidAttrNumber;
+
+		if (column > 0 && get_atttype(relid, column) == TEXTOID)
+			appendStringInfo(&sql, "nullif(%s, ''), ", quote_identifier(names[i]));
+	}
+	appendStringInfoString(&sql, "NULL::text)");
+	return sql.data;
+}
+
+/* activity_records_gone writes the text of a check: rows of a table whose entity and record_id lead to no record. */
+char *
+activity_records_gone(CrmOrganization *org, const char *table, const char *key)
+{
+	static const Oid types[CRM_MAX_ARGS] = {InvalidOid};
+	StringInfoData sql;
+	uint64		n = core_run(org, core_intern(psprintf("SELECT DISTINCT entity FROM @%s", table), types), NULL);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT NULL::bigint, NULL::text WHERE false");
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *entity = core_result_name(i, 1);
+		Oid			relid = get_relname_relid(entity, org->oid);
+
+		appendStringInfo(&sql, " UNION ALL SELECT g.%s, g.entity || ' ' || g.record_id || ' is gone' FROM @%s g WHERE g.entity = %s",
+						 key, table, quote_literal_cstr(entity));
+		if (OidIsValid(relid))
+			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.record_id)", quote_identifier(entity),
+							 activity_key_of(org, entity));
+	}
+	return sql.data;
+}
+
 /* activity_refuse_closed keeps what belongs to a closed activity, also one that the caller does not see; it stays open meanwhile. */
 void
 activity_refuse_closed(CrmRow *row, const char *what)
@@ -178,9 +279,10 @@ activity_refuse_closed(CrmRow *row, const char *what)
 
 /*
  * activity_go_with_record is a BEFORE DELETE trigger of records that
- * activities may regard: open ones, notes and connections go with the record,
- * closed activities keep it, and as a party it leaves its name behind. As a
- * foreign key it minds also those that row security hides from the caller.
+ * activities may regard: open ones, notes, connections and its places in
+ * queues go with the record, closed activities keep it, and as a party it
+ * leaves its name behind. As a foreign key it minds also those that row
+ * security hides from the caller.
  */
 Datum
 activity_go_with_record(PG_FUNCTION_ARGS)
@@ -198,6 +300,7 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 		refuse_remaining(row, entity, id);
 	delete_all(row->org, &delete_notes, "note", args);
 	delete_all(row->org, &delete_connections, "connection", args);
+	activity_forget_items(row->org, entity, id);
 	leave_parties(row, entity, known ? known->title : NULL, id);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);

@@ -196,3 +196,58 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('read', 'function', 'timeline'),
     ('admin', 'function', 'add_activity_type'),
     ('admin', 'table', 'activity_type');
+
+-- Queues.
+INSERT INTO option_value (entity, column_name, value, label, dynamics_code, sort_order) VALUES
+    ('queue', 'queue_type', 'public', 'Public', 0, 0),
+    ('queue', 'queue_type', 'private', 'Private', 1, 1);
+
+INSERT INTO status_reason (entity, state, status_reason, label, is_default, dynamics_state, dynamics_status_reason)
+SELECT entity, state, state, initcap(state), true, CASE state WHEN 'active' THEN 0 ELSE 1 END, CASE state WHEN 'active' THEN 1 ELSE 2 END
+  FROM (VALUES ('queue'), ('queue_item')) AS queued (entity), (VALUES ('active'), ('inactive')) AS known (state);
+
+INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
+    ('queue', NULL, 'active', 'insert'),
+    ('queue', 'active', 'inactive', 'update'),
+    ('queue', 'inactive', 'active', 'update'),
+    ('queue_item', NULL, 'active', 'add_to_queue'),
+    ('queue_item', 'active', 'inactive', 'remove_queue_item'),
+    ('queue_item', 'active', 'inactive', 'pick_queue_item'),
+    ('queue_item', 'active', 'inactive', 'record_state');
+
+INSERT INTO editable_when_closed (entity, column_name) VALUES ('queue_item', 'priority');
+
+-- Where the work on a record is over. An active quote and a submitted order still have to be followed up, a part payment and a part delivery too.
+INSERT INTO queue_exit_state (entity, state, status_reason) VALUES
+    ('activity', 'completed', NULL),
+    ('activity', 'canceled', NULL),
+    ('account', 'inactive', NULL),
+    ('contact', 'inactive', NULL),
+    ('lead', 'qualified', NULL),
+    ('lead', 'disqualified', NULL),
+    ('opportunity', 'won', NULL),
+    ('opportunity', 'lost', NULL),
+    ('quote', 'won', NULL),
+    ('quote', 'closed', NULL),
+    ('sales_order', 'fulfilled', 'complete'),
+    ('sales_order', 'invoiced', NULL),
+    ('sales_order', 'canceled', NULL),
+    ('invoice', 'paid', 'complete'),
+    ('invoice', 'canceled', NULL),
+    ('campaign', 'inactive', NULL);
+
+-- The owners that were made before queues had their states.
+INSERT INTO queue (name, queue_type, default_owner_id, owner_id)
+SELECT '<' || name || '>', 'private', owner_id, owner_id FROM owner ORDER BY owner_id;
+
+INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
+    ('admin', 'table', 'queue'),
+    ('admin', 'table', 'queue_member'),
+    ('admin', 'table', 'queue_exit_state'),
+    ('sell', 'table', 'queue_item'),
+    ('sell', 'function', 'add_to_queue'),
+    ('sell', 'function', 'route_queue_item'),
+    ('sell', 'function', 'pick_queue_item'),
+    ('sell', 'function', 'pick_next'),
+    ('sell', 'function', 'release_queue_item'),
+    ('sell', 'function', 'remove_queue_item');

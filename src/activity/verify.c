@@ -6,6 +6,8 @@
 
 #include "activity/kind.h"
 
+static char *items_of_gone(CrmOrganization *org);
+
 static CrmCheck checks[] = {
 	{"closed_without_end", "activity", {
 			.sql = "SELECT activity_id, state || ', but without an end' FROM @activity "
@@ -36,7 +38,13 @@ static CrmCheck checks[] = {
 			"WHERE p.activity_id = e.activity_id AND p.participation_type IN ('to', 'cc', 'bcc') AND p.address_used IS NOT NULL))"}},
 	{"attached_file", "attachment", {
 			.sql = "SELECT attachment_id, 'file_size ' || file_size || ' or checksum is not that of the content' FROM @attachment "
-			"WHERE file_size <> pg_catalog.octet_length(content) OR sha256 <> pg_catalog.encode(pg_catalog.sha256(content), 'hex')"}}
+			"WHERE file_size <> pg_catalog.octet_length(content) OR sha256 <> pg_catalog.encode(pg_catalog.sha256(content), 'hex')"}},
+	{"one_queue", "queue_item", {
+			.sql = "SELECT max(queue_item_id), entity || ' ' || record_id || ' stands in ' || count(*) || ' queues' FROM @queue_item "
+			"WHERE state = 'active' GROUP BY entity, record_id HAVING count(*) > 1"}},
+	{"default_queue", "owner", {
+			.sql = "SELECT o.owner_id, o.name || ' has no default queue' FROM @owner o "
+			"WHERE NOT EXISTS (SELECT FROM @queue q WHERE q.default_owner_id = o.owner_id)"}}
 };
 
 /* activity_add_checks registers them. */
@@ -44,4 +52,12 @@ void
 activity_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
+	core_add_built_check("queued_record", "queue_item", items_of_gone);
+}
+
+/* items_of_gone finds what stands in a queue for a record that is not there. */
+static char *
+items_of_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "queue_item", "queue_item_id");
 }

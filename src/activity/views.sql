@@ -1,4 +1,4 @@
--- activity: connections as each record sees them, and all who have to do with an activity.
+-- activity: connections as each record sees them, all who have to do with an activity, and what stands in queues.
 
 -- Connections from both ends: each stands here twice, once for either record.
 CREATE OR REPLACE VIEW connection_end WITH (security_invoker = true) AS
@@ -42,3 +42,25 @@ WHERE a.regarding_id IS NOT NULL
 UNION ALL
 SELECT a.activity_id, 'owner', 'owner', a.owner_id, NULL
 FROM activity AS a;
+
+-- What stands in queues now, and how long each item waited until somebody took it, or waits still.
+CREATE OR REPLACE VIEW queue_work_list WITH (security_invoker = true) AS
+SELECT
+    i.queue_item_id,    -- Queue item.
+    i.queue_id,    -- Queue it stands in.
+    q.name AS queue_name,    -- Name of the queue.
+    q.queue_type,    -- public or private.
+    i.entity,    -- Table of the record.
+    i.record_id,    -- Key of the record.
+    i.title,    -- What the record was called when it came into a queue.
+    i.priority,    -- What is higher is picked first.
+    i.entered_at,    -- When it came into this queue.
+    i.worker_id,    -- User or team who works on it; empty = free to be picked.
+    w.name AS worker_name,    -- Name of the worker.
+    i.worker_assigned_at,    -- Since when he does.
+    i.worker_id IS NULL AS is_waiting,    -- True while nobody works on it.
+    (extract(epoch FROM coalesce(i.worker_assigned_at, nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) - i.entered_at) / 60)::integer AS waiting_minutes    -- Minutes from when it came until somebody took it, until now while nobody does.
+FROM queue_item AS i
+JOIN queue AS q ON q.queue_id = i.queue_id
+LEFT JOIN owner AS w ON w.owner_id = i.worker_id
+WHERE i.state = 'active';

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "activity/activity.h"
 #include "automation/calendar.h"
 #include "automation/function.h"
 
@@ -47,6 +48,7 @@ static void add_mapped(CrmAction *action, CrmCompiled *compiled, List **names, L
 static void compile_activity(CrmAction *action, CrmCompiled *compiled);
 static void add_literal(CrmAction *action, CrmCompiled *compiled, const char *column, const char *text);
 static void compile_assign(CrmAction *action, CrmCompiled *compiled);
+static void compile_queue(CrmAction *action, CrmCompiled *compiled);
 static void compile_refuse(CrmAction *action, CrmCompiled *compiled);
 static void compile_notify(CrmAction *action, CrmCompiled *compiled);
 static void compile_outbox(CrmAction *action, CrmCompiled *compiled);
@@ -55,6 +57,8 @@ static Datum written_rows(CrmWork *work);
 static Datum written_row(CrmWork *work, const CrmRuleRow *row, Datum *values, bool *nulls);
 static void note_written(CrmAction *action, uint64 n);
 static void run_assign(CrmWork *work);
+static void run_queue(CrmWork *work);
+static int64 *ids_of_rows(const CrmWork *work);
 static void run_refuse(CrmWork *work);
 static void run_notify(CrmWork *work);
 static void run_outbox(CrmWork *work);
@@ -74,6 +78,7 @@ static const CrmActionKind kinds[] =
 	{"create_activity", true, false, {"activity_type", "subject", "description", "due_in", "owner", "priority", "values"},
 	compile_activity, run_write},
 	{"assign", true, false, {"owner_id", "method", "policy"}, compile_assign, run_assign},
+	{"add_to_queue", true, false, {"queue"}, compile_queue, run_queue},
 	{"call_function", false, false, {"function", "arguments"}, function_compile, function_run},
 	{"refuse", false, true, {"message"}, compile_refuse, run_refuse},
 	{"notify", false, false, {"channel", "payload"}, compile_notify, run_notify},
@@ -410,6 +415,17 @@ compile_assign(CrmAction *action, CrmCompiled *compiled)
 	make_update(action, compiled);
 }
 
+/* compile_queue: {"queue": "Inbound"} */
+static void
+compile_queue(CrmAction *action, CrmCompiled *compiled)
+{
+	action->text = automation_parameter(action->row, "queue", true);
+	action->rule->place = psprintf("queue of action %s: %s", action->row->action, action->text);
+	SPI_connect();
+	activity_check_queue(compiled->org, action->text);
+	SPI_finish();
+}
+
 /* compile_refuse: {"message": "'No lead without an e-mail address'"} */
 static void
 compile_refuse(CrmAction *action, CrmCompiled *compiled)
@@ -525,12 +541,32 @@ run_assign(CrmWork *work)
 		run_write(work);
 		return;
 	}
-	ids = palloc(sizeof(int64) * work->matches->n);
-	for (int i = 0; i < work->matches->n; i++)
-		ids[i] = work->firing->rows[work->matches->rows[i]].id;
+	ids = ids_of_rows(work);
 	assign_by_action(work->firing->org, ids, work->matches->n, work->action->row);
 	for (int i = 0; automation_journal && i < work->matches->n; i++)
 		automation_note(work->firing->entity, ids[i], "assign", NULL);
+}
+
+/* run_queue puts the records into a queue, from another one they are moved there. */
+static void
+run_queue(CrmWork *work)
+{
+	int64	   *ids = ids_of_rows(work);
+
+	activity_enter_queue(work->firing->org, work->firing->entity, ids, work->matches->n, work->action->text);
+	for (int i = 0; automation_journal && i < work->matches->n; i++)
+		automation_note(work->firing->entity, ids[i], "add_to_queue", work->action->text);
+}
+
+/* ids_of_rows returns the keys of the rule's rows. */
+static int64 *
+ids_of_rows(const CrmWork *work)
+{
+	int64	   *ids = palloc(sizeof(int64) * work->matches->n);
+
+	for (int i = 0; i < work->matches->n; i++)
+		ids[i] = work->firing->rows[work->matches->rows[i]].id;
+	return ids;
 }
 
 /* run_refuse refuses the change with the rule's own words, for the first row that matches. */

@@ -19,12 +19,14 @@ typedef struct CheckList
 {
 	CrmCheck   *checks;
 	int			n;
+	CrmCheckBuilder build;		/* of its one check, or NULL */
 } CheckList;
 
 static CheckList lists[MAX_CHECK_LISTS];
 static int	n_lists = 0;
 
-static void run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result);
+static void run_check(CrmOrganization *org, const CrmCheck *check, CrmStatement *statement, ReturnSetInfo *result);
+static bool may_read(CrmOrganization *org, const char *table);
 
 PG_FUNCTION_INFO_V1(core_verify);
 
@@ -51,6 +53,14 @@ core_add_check(const char *name, const char *entity, const char *sql)
 	core_add_checks(check, 1);
 }
 
+/* core_add_built_check registers a check whose text is put together each time, from what is stored by then. */
+void
+core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build)
+{
+	core_add_check(name, entity, "");
+	lists[n_lists - 1].build = build;
+}
+
 /* core_verify runs every check and returns a row for each broken invariant. */
 Datum
 core_verify(PG_FUNCTION_ARGS)
@@ -62,24 +72,37 @@ core_verify(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n_lists; i++)
 	{
 		for (int j = 0; j < lists[i].n; j++)
-			run_check(org, &lists[i].checks[j], (ReturnSetInfo *) fcinfo->resultinfo);
+		{
+			CrmCheck   *check = &lists[i].checks[j];
+
+			CHECK_FOR_INTERRUPTS();
+			if (may_read(org, check->entity))
+				run_check(org, check, lists[i].build
+						  ? core_intern(lists[i].build(org), check->statement.argtypes) : &check->statement,
+						  (ReturnSetInfo *) fcinfo->resultinfo);
+		}
 	}
 	SPI_finish();
 	return (Datum) 0;
 }
 
-/* run_check adds the rows that one check finds to the result; one of a table that the caller may not read is left out. */
-static void
-run_check(CrmOrganization *org, CrmCheck *check, ReturnSetInfo *result)
+/* may_read tells whether the caller reads a check's table; one that he may not read is left out. */
+static bool
+may_read(CrmOrganization *org, const char *table)
 {
-	Oid			relid = get_relname_relid(check->entity, org->oid);
+	Oid			relid = get_relname_relid(table, org->oid);
+
+	return !OidIsValid(relid) || pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* run_check adds the rows that one check finds to the result. */
+static void
+run_check(CrmOrganization *org, const CrmCheck *check, CrmStatement *statement, ReturnSetInfo *result)
+{
 	uint64		n;
 
-	CHECK_FOR_INTERRUPTS();
-	if (OidIsValid(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		return;
-	check->statement.is_report = true;
-	n = core_run(org, &check->statement, NULL);
+	statement->is_report = true;
+	n = core_run(org, statement, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
 		Datum		values[4] = {CStringGetTextDatum(check->name),

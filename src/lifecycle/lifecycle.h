@@ -112,6 +112,16 @@ extern void lifecycle_move_many(CrmOrganization *org, const CrmMove *move,
 extern CrmTicket lifecycle_move_ticket(const CrmMove *move, const int64 *ids, int n,
 									   const char *from);
 
+/* ---- who hears of moves (record.c) ---- */
+
+struct CrmStateChange;
+
+/* What an upper room does about records that got another state or reason; inside SPI. */
+typedef void (*CrmMoveHook) (CrmOrganization *org, const CrmEntity *entity,
+							 const struct CrmStateChange *changes, int n);
+
+extern void lifecycle_add_move_hook(CrmMoveHook hook);
+
 /* ---- copying rows to rows (map.c) ---- */
 
 typedef char *(*CrmTextBuilder) (CrmOrganization *org, const void *argument);

@@ -15,6 +15,8 @@
 #include "history/history.h"
 #include "lifecycle/lifecycle.h"
 
+#define MAX_HOOKS 4
+
 typedef struct Recorder
 {
 	CrmOrganization *org;
@@ -36,8 +38,20 @@ static bool same_text(Datum a, Datum b);
 static void check_stored(Recorder *recorder, CrmStateChange *change);
 static void refuse_stored(Recorder *recorder, int64 id, const char *from, const char *to);
 
+static CrmMoveHook hooks[MAX_HOOKS];
+static int	n_hooks = 0;
+
 PG_FUNCTION_INFO_V1(lifecycle_record);
 PG_FUNCTION_INFO_V1(lifecycle_check_born);
+
+/* lifecycle_add_move_hook registers who hears of all moves; called when the library loads. */
+void
+lifecycle_add_move_hook(CrmMoveHook hook)
+{
+	if (n_hooks == MAX_HOOKS)
+		elog(ERROR, "too many hooks of moves");
+	hooks[n_hooks++] = hook;
+}
 
 /* lifecycle_record is the AFTER UPDATE statement trigger of every table with a state. */
 Datum
@@ -52,6 +66,8 @@ lifecycle_record(PG_FUNCTION_ARGS)
 	{
 		SPI_connect();
 		history_write(recorder.org, recorder.entity->name, recorder.changes, recorder.n);
+		for (int i = 0; i < n_hooks; i++)
+			hooks[i] (recorder.org, recorder.entity, recorder.changes, recorder.n);
 		SPI_finish();
 	}
 	return PointerGetDatum(NULL);
