@@ -24,9 +24,9 @@ typedef struct CrmClosing
 extern const CrmEntity activity_entity;
 
 extern int64 activity_close(CrmOrganization *org, const CrmClosing *closing);
-extern void activity_check_queue(CrmOrganization *org, const char *queue_name);
+extern int64 activity_queue_named(CrmOrganization *org, const char *name);
 extern void activity_enter_queue(CrmOrganization *org, const char *entity, const int64 *ids, int n,
-								 const char *queue_name);
+								 int64 queue_id);
 extern void activity_add_source(const char *root, const char *sql);
 extern void activity_repair_types(CrmOrganization *org);
 extern void activity_init(void);

@@ -116,18 +116,11 @@ activity_add_to_queue(PG_FUNCTION_ARGS)
 	return core_end_id(entrant->item_id);
 }
 
-/* activity_check_queue refuses the name of a queue that is not there. */
-void
-activity_check_queue(CrmOrganization *org, const char *queue_name)
-{
-	(void) queue_named(org, queue_name);
-}
-
 /* activity_enter_queue puts records into a queue, those that are still there and open; inside SPI. */
 void
-activity_enter_queue(CrmOrganization *org, const char *entity, const int64 *ids, int n, const char *queue_name)
+activity_enter_queue(CrmOrganization *org, const char *entity, const int64 *ids, int n, int64 queue_id)
 {
-	CrmWorkQueue *queue = queue_named(org, queue_name);
+	CrmWorkQueue *queue = queue_read(org, queue_id);
 	int			found;
 	Entrant    *entrants = lock_entrants(org, entity, CRM_DATUM(core_int8_array(ids, n)), &found);
 	int			open = 0;

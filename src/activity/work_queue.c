@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
+#include "activity/activity.h"
 #include "activity/kind.h"
 #include "activity/work_queue.h"
 #include "security/security.h"
@@ -59,7 +60,7 @@ static CrmStatement select_queue = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_named = {
-	.sql = SELECT_QUEUE "WHERE name = $1 AND default_owner_id IS NULL",
+	.sql = "SELECT queue_id FROM @queue WHERE name = $1 AND default_owner_id IS NULL",
 	.argtypes = {TEXTOID}
 };
 static CrmStatement select_default = {
@@ -144,9 +145,9 @@ queue_read(CrmOrganization *org, int64 id)
 	return queue_of_row();
 }
 
-/* queue_named returns the queue of a name, which rules go by; those that owners have by default are not among them. */
-CrmWorkQueue *
-queue_named(CrmOrganization *org, const char *name)
+/* activity_queue_named returns the queue of a name, which rules go by; those that owners have by default are not among them. */
+int64
+activity_queue_named(CrmOrganization *org, const char *name)
 {
 	CrmValue	args[] = {core_text_value(name)};
 
@@ -157,7 +158,7 @@ queue_named(CrmOrganization *org, const char *name)
 				 errdetail("Table queue of organization \"%s\" shows you no queue of that name that is not somebody's default queue.", org->name),
 				 errhint("Check the name and sales_crm.organization."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "queue")));
-	return queue_of_row();
+	return core_result_int8(0, 1);
 }
 
 /* queue_of_session returns the default queue of who acts. */

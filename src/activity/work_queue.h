@@ -30,7 +30,6 @@ extern const CrmEntity queue_item_entity;
 
 /* ---- queues and who may do what in them (work_queue.c) ---- */
 extern CrmWorkQueue *queue_read(CrmOrganization *org, int64 id);
-extern CrmWorkQueue *queue_named(CrmOrganization *org, const char *name);
 extern CrmWorkQueue *queue_of_session(CrmOrganization *org);
 extern void queue_require_active(CrmOrganization *org, const CrmWorkQueue *queue);
 extern void queue_require_use(CrmOrganization *org, const CrmWorkQueue *queue);

@@ -422,7 +422,7 @@ compile_queue(CrmAction *action, CrmCompiled *compiled)
 	action->text = automation_parameter(action->row, "queue", true);
 	action->rule->place = psprintf("queue of action %s: %s", action->row->action, action->text);
 	SPI_connect();
-	activity_check_queue(compiled->org, action->text);
+	(void) activity_queue_named(compiled->org, action->text);
 	SPI_finish();
 }
 
@@ -553,7 +553,8 @@ run_queue(CrmWork *work)
 {
 	int64	   *ids = ids_of_rows(work);
 
-	activity_enter_queue(work->firing->org, work->firing->entity, ids, work->matches->n, work->action->text);
+	activity_enter_queue(work->firing->org, work->firing->entity, ids, work->matches->n,
+						 activity_queue_named(work->firing->org, work->action->text));
 	for (int i = 0; automation_journal && i < work->matches->n; i++)
 		automation_note(work->firing->entity, ids[i], "add_to_queue", work->action->text);
 }

@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "activity/activity.h"
 #include "automation/calendar.h"
 #include "lead/lead.h"
 #include "security/security.h"
@@ -34,6 +35,7 @@ static CrmDistribution distribution_of(const char *method);
 static int	compare_policies(const void *a, const void *b);
 static bool is_for(CrmOrganization *org, const CrmPolicy *policy, const Waiting *waiting, const CrmWaitingLead *lead);
 static bool is_within(CrmOrganization *org, int64 territory_id, int64 above);
+static void fill_queue(CrmOrganization *org, const Waiting *waiting, const CrmPolicy *policy);
 static void write_owners(CrmOrganization *org, const Waiting *waiting);
 static void write_history(CrmOrganization *org, const Waiting *waiting);
 static void refuse_policy(CrmOrganization *org, const char *name, bool is_there) pg_attribute_noreturn();
@@ -63,7 +65,8 @@ static CrmStatement lock_leads = {
 };
 static CrmStatement lock_policies = {
 	.sql = "SELECT p.assignment_policy_id, p.sort_order, p.method, (SELECT t.owner_id FROM @team t WHERE t.team_id = p.team_id), "
-	"p.territory_id, p.lead_source, p.rating, p.max_open_records, p.takes_creators, p.is_active FROM @assignment_policy p "
+	"p.territory_id, p.lead_source, p.rating, p.max_open_records, p.takes_creators, p.is_active, "
+	"(SELECT q.queue_id FROM @queue q WHERE q.queue_id = p.queue_id AND q.state = 'active') FROM @assignment_policy p "
 	"WHERE CASE WHEN $1 IS NULL THEN p.is_active ELSE p.name = $1 END ORDER BY p.assignment_policy_id FOR NO KEY UPDATE OF p",
 	.argtypes = {TEXTOID}
 };
@@ -198,7 +201,25 @@ assign(CrmOrganization *org, Waiting *waiting, const char *policy_name)
 			pool_place(org, &policies[i], leads, n);
 	}
 	write_owners(org, waiting);
+	for (int i = 0; i < n_policies; i++)
+		fill_queue(org, waiting, &policies[i]);
 	write_history(org, waiting);
+}
+
+/* fill_queue puts those leads into a policy's queue that no member of it could take. */
+static void
+fill_queue(CrmOrganization *org, const Waiting *waiting, const CrmPolicy *policy)
+{
+	int64	   *ids = palloc(sizeof(int64) * waiting->n);
+	int			n = 0;
+
+	for (int i = 0; i < waiting->n; i++)
+	{
+		if (waiting->leads[i].queue_id != 0 && waiting->leads[i].policy_id == policy->id)
+			ids[n++] = waiting->leads[i].id;
+	}
+	if (n > 0)
+		activity_enter_queue(org, "lead", ids, n, policy->queue_id);
 }
 
 /*
@@ -230,6 +251,7 @@ read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n)
 		policy->capacity.isnull = isnull;
 		policy->takes_creators = core_result_bool(i, 9);
 		policy->is_active = core_result_bool(i, 10);
+		policy->queue_id = core_result_int8(i, 11);
 	}
 	if (name && (*n == 0 || (!policies[0].is_active && by_hand)))
 		refuse_policy(org, name, *n > 0);

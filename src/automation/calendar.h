@@ -38,6 +38,7 @@ typedef struct CrmWaitingLead
 	char	   *rating;
 	int64		policy_id;		/* that placed it, or the first that could not */
 	int64		new_owner_id;	/* 0 = none found yet */
+	int64		queue_id;		/* it goes into that queue; 0 = none */
 	const char *reason;			/* NULL = no policy is for it */
 } CrmWaitingLead;
 
@@ -55,6 +56,7 @@ typedef struct CrmPolicy
 	int32		sort_order;
 	CrmDistribution method;
 	int64		team_owner_id;	/* 0 = none */
+	int64		queue_id;		/* 0 = none, or inactive */
 	int64		territory_id;	/* conditions: 0 or NULL = any */
 	char	   *lead_source;
 	char	   *rating;

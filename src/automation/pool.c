@@ -66,8 +66,9 @@ static CrmStatement write_balances = {
 };
 
 /*
- * pool_place finds an owner for each lead that has none yet; the policy's
- * team takes what no member can, if it has one. Inside SPI.
+ * pool_place finds an owner for each lead that has none yet. What no member
+ * can take goes to the policy's team and into its queue, if it has them; with
+ * a queue alone it keeps its owner. Inside SPI.
  */
 void
 pool_place(CrmOrganization *org, CrmPolicy *policy, CrmWaitingLead **leads, int n)
@@ -83,10 +84,11 @@ pool_place(CrmOrganization *org, CrmPolicy *policy, CrmWaitingLead **leads, int 
 		CrmWaitingLead *lead = leads[i];
 		Candidate  *chosen = choose(org, &pool, lead->territory_id);
 
-		if (chosen || policy->team_owner_id != 0)
+		if (chosen || policy->team_owner_id != 0 || policy->queue_id != 0)
 		{
-			lead->new_owner_id = chosen ? chosen->owner_id : policy->team_owner_id;
-			lead->reason = chosen ? reasons[policy->method] : "team";
+			lead->new_owner_id = chosen ? chosen->owner_id : policy->team_owner_id != 0 ? policy->team_owner_id : lead->owner_id;
+			lead->reason = chosen ? reasons[policy->method] : policy->team_owner_id != 0 ? "team" : "queue";
+			lead->queue_id = chosen ? 0 : policy->queue_id;
 			lead->policy_id = policy->id;
 		}
 		else if (lead->reason == NULL)

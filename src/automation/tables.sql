@@ -169,6 +169,7 @@ CREATE TABLE assignment_policy (
     method text NOT NULL,    -- round_robin = the next member in turn; load_balanced = the member with the fewest open leads for his weight;
                              -- territory = in turn among those whose user is of the lead's territory, or of the nearest one above.
     team_id bigint REFERENCES team,    -- Team that gets the leads no member can take; empty = they go on to the next policy.
+    queue_id bigint REFERENCES queue,    -- Queue into which the leads go that no member can take, with the team or without; an inactive one counts as none.
     territory_id bigint REFERENCES territory,    -- Condition: leads of this territory and those below it; empty = all.
     lead_source text,    -- Condition: leads of this source, an option of lead.lead_source in option_value; empty = all.
     rating text,    -- Condition: leads of this rating, an option of lead.rating in option_value; empty = all.
@@ -217,11 +218,11 @@ CREATE TABLE assignment_history (
     record_id bigint NOT NULL,    -- Key of the record.
     assignment_policy_id bigint NOT NULL REFERENCES assignment_policy,    -- The policy that decided.
     from_owner_id bigint NOT NULL REFERENCES owner,    -- Whose the record was.
-    to_owner_id bigint REFERENCES owner,    -- Who got it; empty when nobody could take it and it stayed.
-    reason text NOT NULL,    -- round_robin, load_balanced, territory, team (no member could), nobody_available.
+    to_owner_id bigint REFERENCES owner,    -- Who got it, in a queue its owner as before; empty when nobody could take it and it stayed.
+    reason text NOT NULL,    -- round_robin, load_balanced, territory, team or queue (no member could), nobody_available.
     assigned_at timestamptz NOT NULL,    -- When.
     assigned_by bigint REFERENCES owner,    -- User who asked for it; of a rule the user of its rule_owner, if any.
-    CONSTRAINT assignment_history_reason_check CHECK (reason IN ('round_robin', 'load_balanced', 'territory', 'team', 'nobody_available'))
+    CONSTRAINT assignment_history_reason_check CHECK (reason IN ('round_robin', 'load_balanced', 'territory', 'team', 'queue', 'nobody_available'))
 );
 CREATE INDEX assignment_history_record_idx ON assignment_history (record_id, entity);
 

@@ -186,7 +186,7 @@ refuse_birth(CrmRow *row, const CrmEntity *entity, const char *state)
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
 				 errmsg("%s cannot be inserted directly", lifecycle_one(entity)),
 				 errdetail("Rows of \"%s\" are written by the lifecycle calls.", entity->name),
-				 errhint("Use the call that makes it, such as pay_invoice(), win_opportunity() or close_quote()."),
+				 errhint("Use the call that makes it, such as pay_invoice(), win_opportunity() or add_to_queue()."),
 				 errtable(row->rel)));
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
@@ -444,7 +444,7 @@ refuse_made_by_calls(CrmRow *row, const CrmEntity *entity)
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
 			 errmsg("%s can be neither changed nor deleted", lifecycle_one(entity)),
 			 errdetail("%s is what a call wrote.", name_row(row, entity)),
-			 errhint("Use the calls, such as cancel_payment(); table editable_when_closed may open columns of your own."),
+			 errhint("Use the calls, such as cancel_payment() or remove_queue_item(); table editable_when_closed may open columns of your own."),
 			 errtable(row->rel)));
 }
 

@@ -1,7 +1,7 @@
 -- Assignment of leads: turns, weights, load, capacity, absence, territories, teams, conditions; by the seeded rule and by hand; history.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(65);
+SELECT plan(71);
 
 -- Users, and how leads are shown: the first letters of the owners of the latest ones, in order; - is the default team.
 INSERT INTO crm.crm_user (name) VALUES ('Ann'), ('Bob'), ('Cid'), ('Dan');
@@ -112,7 +112,21 @@ SELECT is((SELECT owner_id FROM sales_crm.assign_lead(:anns)), pg_temp.owner('An
 UPDATE crm.assignment_policy SET team_id = (SELECT team_id FROM crm.team WHERE name = 'Queue') WHERE assignment_policy_id = :load;
 SELECT is(pg_temp.come(2), 'QQ', 'the team takes what nobody can');
 SELECT is(pg_temp.reasons(2), 'team,team', 'and history says so');
-UPDATE crm.assignment_policy SET max_open_records = 0, team_id = NULL WHERE assignment_policy_id = :load;
+INSERT INTO crm.queue (name) VALUES ('Overflow');
+CREATE FUNCTION pg_temp.queued(latest int) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(coalesce(left(queue_name, 1), '-'), '' ORDER BY lead_id) FROM (SELECT lead_id FROM crm.lead ORDER BY lead_id DESC LIMIT latest) AS last_ones LEFT JOIN crm.queue_work_list ON entity = 'lead' AND record_id = lead_id
+$$;
+SELECT is(pg_temp.queued(2), '--', 'in no queue');
+UPDATE crm.assignment_policy SET queue_id = (SELECT queue_id FROM crm.queue WHERE name = 'Overflow') WHERE assignment_policy_id = :load;
+SELECT is(pg_temp.come(2) || pg_temp.queued(2), 'QQOO', 'with a queue they go into that too');
+UPDATE crm.assignment_policy SET team_id = NULL WHERE assignment_policy_id = :load;
+SELECT is(pg_temp.come(2) || pg_temp.queued(2), '--OO', 'without the team they keep their owner');
+SELECT is(pg_temp.reasons(2), 'queue,queue', 'and history says so');
+UPDATE crm.assignment_member SET max_open_records = 5 WHERE assignment_policy_id = :load AND owner_id = pg_temp.owner('Cid');
+SELECT is(pg_temp.come(2) || pg_temp.queued(2), 'C--O', 'the queue gets only what nobody can take');
+UPDATE crm.queue SET state = 'inactive' WHERE name = 'Overflow';
+SELECT is(pg_temp.come(1) || pg_temp.queued(1), '--', 'nothing while it is inactive');
+UPDATE crm.assignment_policy SET max_open_records = 0, queue_id = NULL WHERE assignment_policy_id = :load;
 UPDATE crm.assignment_member SET max_open_records = NULL WHERE assignment_policy_id = :load;
 SELECT pg_temp.policy('Rest', 'Dan', sort => 5) AS rest \gset
 SELECT is(pg_temp.come(2), 'DD', 'or the next policy');
