@@ -229,7 +229,7 @@ CREATE TABLE queue (
     name text NOT NULL,    -- Name of the queue, by which rules know it; a default queue has its owner's in angle brackets.
     queue_type text NOT NULL DEFAULT 'public',    -- public = anybody picks from it; private = its owner and its members; from option_value.
     description text,    -- What belongs in it.
-    email text,    -- Address whose mails go into it.
+    email text,    -- Its address, by which a mail gateway knows which mails to put into it.
     default_owner_id bigint UNIQUE REFERENCES owner ON DELETE CASCADE,    -- User or team whose default queue it is; empty for all other queues.
     owner_id bigint NOT NULL REFERENCES owner,    -- User or team in charge of it, who may give its items to others; default the current user.
     state text NOT NULL DEFAULT 'active',    -- active, or inactive: nothing new comes in, what is in it can be worked off.
@@ -237,7 +237,8 @@ CREATE TABLE queue (
     LIKE template_stamps INCLUDING COMMENTS INCLUDING CONSTRAINTS INCLUDING DEFAULTS,
     CONSTRAINT queue_state_check CHECK (state IN ('active', 'inactive'))
 );
-CREATE UNIQUE INDEX queue_name_idx ON queue (name) WHERE default_owner_id IS NULL;
+CREATE UNIQUE INDEX queue_name_key ON queue (name) WHERE default_owner_id IS NULL;
+CREATE INDEX queue_name_idx ON queue (name);
 
 -- Who works with the items of a private queue beside its owner.
 CREATE TABLE queue_member (

@@ -20,3 +20,7 @@ CREATE TRIGGER zz_log_lead AFTER INSERT OR UPDATE ON crm.lead FOR EACH ROW EXECU
 -- An administrator's rule: each new lead is told of in the outbox.
 WITH rule AS (INSERT INTO crm.automation_rule (name, entity, event) VALUES ('Tell of new leads', 'lead', 'created') RETURNING automation_rule_id)
 INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'put_outbox', '{"event": "''lead.created''"}' FROM rule;
+-- And each waits in a queue until it is qualified.
+INSERT INTO crm.queue (name) VALUES ('Inbound');
+WITH rule AS (INSERT INTO crm.automation_rule (name, entity, event) VALUES ('Queue new leads', 'lead', 'created') RETURNING automation_rule_id)
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'add_to_queue', '{"queue": "Inbound"}' FROM rule;
