@@ -64,8 +64,8 @@ SELECT is(pg_temp.add('lead', :lead, 'Inbound'), :item::bigint, 'again: the same
 SELECT is(count(*), 1::bigint, 'one item') FROM crm.queue_item WHERE entity = 'lead' AND record_id = :lead;
 SELECT pg_temp.new_task('high') AS urgent \gset
 SELECT pg_temp.new_task('low') AS idle \gset
-SELECT is((title, priority)::text, '("Call back",1)', 'an urgent task comes before') FROM crm.queue_item WHERE queue_item_id = pg_temp.add('activity', :urgent, 'Inbound');
-SELECT is(priority, -1, 'an idle one after') FROM crm.queue_item WHERE queue_item_id = pg_temp.add('activity', :idle, 'Inbound');
+SELECT is(priority, -1, 'an idle task comes after') FROM crm.queue_item WHERE queue_item_id = pg_temp.add('activity', :idle, 'Inbound');
+SELECT is((title, priority)::text, '("Call back",1)', 'an urgent one before') FROM crm.queue_item WHERE queue_item_id = pg_temp.add('activity', :urgent, 'Inbound');
 SELECT is(pg_temp.item(pg_temp.add('contact', contact_id, NULL, 'tap_eve')), '<Eva>, nobody, active', 'without a queue: that of who asks') FROM (SELECT pg_temp.outcome($$INSERT INTO crm.contact (last_name) VALUES ('Lee') RETURNING contact_id$$)::bigint AS contact_id) AS c;
 SELECT is(pg_temp.item(pg_temp.add('account', pg_temp.new_account())), '<Default Team>, nobody, active', 'of nobody known: that of the default team');
 SELECT queue_item_id AS own FROM sales_crm.add_to_queue(entity => 'opportunity', record_id => pg_temp.new_opportunity(), queue_id => pg_temp.queue('Key accounts'), priority => 5) \gset
@@ -139,6 +139,13 @@ CREATE FUNCTION pg_temp.next(which text, as_role name) RETURNS text LANGUAGE sql
 SELECT is(array_agg(pg_temp.next('Inbound', as_role)), '{lead 3,activity 1,activity -1,NULL}', 'in their order, until there is none') FROM unnest('{tap_ann,tap_bob,tap_ann,tap_bob}'::name[]) AS t (as_role);
 SELECT is((SELECT string_agg(record_id || ' ' || w.name, ', ' ORDER BY i.priority DESC) FROM crm.queue_item AS i JOIN crm.owner AS w ON w.owner_id = worker_id WHERE queue_id = pg_temp.queue('Inbound')), format('%s Ann, %s Bob, %s Ann', :lead, :urgent, :idle), 'each has his');
 SELECT is(pg_temp.outcome(format('SELECT sales_crm.pick_next(%s)', pg_temp.queue('Second'))), :'one', 'of equal priority what came first');
+SELECT pg_temp.add('lead', pg_temp.new_lead(), '<Bob>') AS older \gset
+SELECT pg_temp.add('lead', pg_temp.new_lead(), '<Bob>') AS newer \gset
+SET LOCAL sales_crm.now = '2099-01-01 12:00+00';
+SELECT sales_crm.route_queue_item(:older, pg_temp.queue('<Ann>')) AS there \gset
+SELECT sales_crm.route_queue_item(:older, pg_temp.queue('<Bob>')) AS back \gset
+SET LOCAL sales_crm.now = '';
+SELECT is(pg_temp.outcome(format('SELECT sales_crm.pick_next(%s)', pg_temp.queue('<Bob>')), 'tap_bob'), :'newer', 'age counts from when it came into this queue');
 SELECT pg_temp.refused(format('SELECT sales_crm.%s', call), code, call) FROM (VALUES ('pick_next(NULL)', '22004'), ('pick_next(-1)', 'P0002'), ('pick_queue_item(NULL)', '22004'), ('pick_queue_item(-1)', 'P0002'),
 	('release_queue_item(NULL)', '22004'), ('release_queue_item(-1)', 'P0002'), ('remove_queue_item(NULL)', '22004'), ('remove_queue_item(-1)', 'P0002'), ('route_queue_item(NULL, 1)', '22004'), ('route_queue_item(-1, 1)', 'P0002')) AS t (call, code);
 SELECT is(pg_temp.refusal(format('SELECT sales_crm.pick_next(%s)', pg_temp.queue('Inbound')), 'tap_reader'), '42501', 'who only reads picks nothing');
