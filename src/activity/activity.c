@@ -14,7 +14,6 @@
 #include "activity/kind.h"
 
 static void complete_activity(CrmRow *row, CrmTicket *ticket);
-static void forget_activity(CrmRow *row);
 static void settle_direction(CrmRow *row);
 static void settle_end(CrmRow *row);
 static void settle_durations(CrmRow *row);
@@ -29,7 +28,7 @@ static const char *const fixed[] = {"activity_type", "is_workflow_created", NULL
 
 const CrmEntity activity_entity = {
 	.name = "activity", .key = "activity_id", .label = "activity", .title = "subject",
-	.computed = computed, .fixed = fixed, .complete = complete_activity, .before_delete = forget_activity
+	.computed = computed, .fixed = fixed, .complete = complete_activity
 };
 
 static CrmStatement insert_closing = {
@@ -92,15 +91,6 @@ complete_activity(CrmRow *row, CrmTicket *ticket)
 		settle_durations(row);
 	}
 	settle_place(row);
-}
-
-/* forget_activity takes an activity that is deleted out of its queue. */
-static void
-forget_activity(CrmRow *row)
-{
-	SPI_connect();
-	activity_forget_items(row->org, "activity", row_int8(row, "activity_id"));
-	SPI_finish();
 }
 
 /* settle_direction takes calls and mails for outgoing unless told otherwise (D§6.1). */

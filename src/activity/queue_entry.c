@@ -45,6 +45,7 @@ static void insert_items(CrmOrganization *org, const char *entity, int64 queue_i
 static CrmValue ids_of(const Entrant *entrants, int n);
 static void refuse_done(const char *entity, const Entrant *entrant);
 static void leave_queue(CrmOrganization *org, const CrmEntity *entity, const CrmStateChange *changes, int n);
+static void write_items(CrmOrganization *org, CrmTicket *ticket, CrmStatement *statement);
 static int64 *lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, int n, bool all,
 							int *n_items);
 static void *load_exits(CrmOrganization *org);
@@ -78,6 +79,10 @@ static CrmStatement find_items = {
 static CrmStatement lock_items = {
 	.sql = SELECT_ITEMS "FOR NO KEY UPDATE",
 	.argtypes = {TEXTOID, INT8ARRAYOID, BOOLOID}
+};
+static CrmStatement end_all = {
+	.sql = "UPDATE @queue_item SET state = 'inactive', status_reason = 'inactive' WHERE queue_item_id = ANY ($1)",
+	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement delete_all = {
 	.sql = "DELETE FROM @queue_item WHERE queue_item_id = ANY ($1)",
@@ -139,12 +144,9 @@ void
 activity_forget_items(CrmOrganization *org, const char *entity, int64 record_id)
 {
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "queue_item"};
-	CrmValue	items;
 
 	ticket.ids = lock_items_of(org, entity, &record_id, 1, true, &ticket.n);
-	items = CRM_DATUM(core_int8_array(ticket.ids, ticket.n));
-	if (ticket.n > 0)
-		lifecycle_run(org, &ticket, &delete_all, &items);
+	write_items(org, &ticket, &delete_all);
 }
 
 /* queue_is_exit tells whether a record in that state has nothing to do in a queue. */
@@ -302,6 +304,7 @@ leave_queue(CrmOrganization *org, const CrmEntity *entity, const CrmStateChange 
 	int64	   *items;
 	int			n_ids = 0;
 	int			n_items;
+	CrmTicket	ticket;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -311,16 +314,29 @@ leave_queue(CrmOrganization *org, const CrmEntity *entity, const CrmStateChange 
 	if (n_ids == 0)
 		return;
 	items = lock_items_of(org, entity->name, ids, n_ids, false, &n_items);
-	if (n_items > 0)
-		lifecycle_move_many(org, &move, items, n_items, "active");
+	ticket = lifecycle_move_ticket(&move, items, n_items, "active");
+	write_items(org, &ticket, &end_all);
+}
+
+/* write_items writes items as the caller, or where row security may hide one from him, as the owner of the table. */
+static void
+write_items(CrmOrganization *org, CrmTicket *ticket, CrmStatement *statement)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(ticket->ids, ticket->n))};
+
+	if (ticket->n == 0)
+		return;
+	if (activity_is_seen(core_table(org, "queue_item")))
+		lifecycle_run(org, ticket, statement, args);
+	else
+		lifecycle_run_as_owner(org, ticket, statement, args);
 }
 
 /*
  * lock_items_of locks the items of records and returns them, ascending: those
- * that stand in a queue, or all. It looks first as the owner of the table, so
- * that who closes or deletes a record needs no right on queues while it stands
- * in none; and at what is there now, since a record may have come into a queue
- * after the snapshot of a transaction under REPEATABLE READ.
+ * that stand in a queue, or all, also those that row security hides from the
+ * caller. It looks first at what is there now, since a record may have come
+ * into a queue after the snapshot of a transaction under REPEATABLE READ.
  */
 static int64 *
 lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, int n, bool all, int *n_items)
@@ -329,7 +345,7 @@ lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, in
 	uint64		n_there = core_run_newest_as_owner(org, &find_items, "queue_item", args);
 	int64	   *items;
 
-	*n_items = n_there > 0 ? core_run(org, &lock_items, args) : 0;
+	*n_items = n_there > 0 ? core_run_as_owner(org, &lock_items, "queue_item", args) : 0;
 	if (*n_items < n_there && IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

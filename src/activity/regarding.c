@@ -17,7 +17,6 @@
 #include "activity/kind.h"
 
 static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
-static bool is_seen(Oid relid);
 static void delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
 static CrmValue seen_of(CrmOrganization *org, const char *entity, const char *key, CrmValue ids);
@@ -140,7 +139,7 @@ is_there(CrmOrganization *org, const char *entity, const char *key, int64 id)
 	bool		found = true;
 
 	SPI_connect();
-	if (!is_table || !is_seen(relid))
+	if (!is_table || !activity_is_seen(relid))
 		found = core_run(org, core_intern(look, types), args) > 0;
 	if (is_table && found)
 		found = core_run_as_owner(org, core_intern(psprintf("%s FOR KEY SHARE", look), types), entity, args) > 0;
@@ -148,9 +147,9 @@ is_there(CrmOrganization *org, const char *entity, const char *key, int64 id)
 	return found;
 }
 
-/* is_seen tells that the caller may read all rows of a table. */
-static bool
-is_seen(Oid relid)
+/* activity_is_seen tells that the caller may read all rows of a table. */
+bool
+activity_is_seen(Oid relid)
 {
 	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
 		check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
@@ -175,7 +174,7 @@ activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids)
 								first_text(relid, "state", NULL, NULL), first_text(relid, "status_reason", NULL, NULL),
 								first_text(relid, "priority", NULL, NULL), table, key);
 
-	if (!is_seen(relid))
+	if (!activity_is_seen(relid))
 		ids = seen_of(org, entity, key, ids);
 	return core_run_as_owner(org, core_intern(lock, types), entity, &ids);
 }
@@ -311,7 +310,7 @@ static void
 delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
 {
 	core_run(org, statement, args);
-	if (!is_seen(core_table(org, table)))
+	if (!activity_is_seen(core_table(org, table)))
 		core_run_as_owner(org, statement, table, args);
 }
 
@@ -331,7 +330,7 @@ leave_parties(CrmRow *row, const char *entity, const char *title, int64 id)
 	args[1] = core_text_value(name ? name : psprintf("%s %lld", entity, (long long) id));
 	if (n == 0)
 		return;
-	if (is_seen(core_table(row->org, "activity_party")))
+	if (activity_is_seen(core_table(row->org, "activity_party")))
 		lifecycle_run(row->org, &ticket, &release_parties, args);
 	else
 		lifecycle_run_as_owner(row->org, &ticket, &release_parties, args);

@@ -212,6 +212,20 @@ SELECT pg_temp.new_lead('Hidden') AS hidden \gset
 SELECT pg_temp.refused(format('SELECT sales_crm.add_to_queue(''lead'', %s)', :hidden), 'P0002', 'a hidden lead', 'tap_bob');
 SELECT isnt(pg_temp.add('lead', pg_temp.new_lead('Shown'), NULL, 'tap_bob'), NULL, 'one that is shown');
 ALTER TABLE crm.lead DISABLE ROW LEVEL SECURITY;
+ALTER TABLE crm.queue_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tap_mine ON crm.queue_item TO tap_bob USING (false);
+SELECT pg_temp.new_lead() AS unseen \gset
+SELECT pg_temp.new_lead() AS erased \gset
+SELECT pg_temp.add('lead', :unseen, 'Second') AS unseen_item, pg_temp.add('lead', :erased, 'Second') AS erased_item \gset
+SELECT is(pg_temp.outcome(format('SELECT state FROM sales_crm.disqualify_lead(%s)', :unseen), 'tap_bob'), 'disqualified', 'Bob closes a lead whose item he does not see');
+SELECT is(pg_temp.item(:unseen_item), 'Second, nobody, inactive', 'and it leaves the queue');
+SELECT is(pg_temp.refusal(format('DELETE FROM crm.lead WHERE lead_id = %s', :erased), 'tap_bob'), NULL, 'he deletes another');
+SELECT is((SELECT count(*) FROM crm.queue_item WHERE queue_item_id = :erased_item), 0::bigint, 'and its item goes along');
+SELECT pg_temp.refused(format('SELECT sales_crm.pick_queue_item(%s)', :own), 'P0002', 'an item that he does not see he does not pick', 'tap_bob');
+ALTER TABLE crm.queue_item DISABLE ROW LEVEL SECURITY;
+CREATE TRIGGER t20_activities BEFORE DELETE ON crm.visit FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('visit');
+DELETE FROM crm.visit WHERE visit_id = 1;
+SELECT is((SELECT count(*) FROM crm.queue_item WHERE entity = 'visit' AND record_id = 1), 0::bigint, 'a table of yours takes its items along by the same trigger');
 
 -- Rules put records into queues, and watch what happens there.
 CREATE FUNCTION pg_temp.rule(rule text, entity text, event text, condition text, timing text, action text, parameters jsonb) RETURNS void LANGUAGE sql AS $$
