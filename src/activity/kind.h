@@ -18,7 +18,7 @@ extern bool activity_is_seen(Oid relid);
 extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
 extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);
-extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *key);
+extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column);
 extern void activity_refuse_closed(CrmRow *row, const char *what);
 
 /* ---- detail.c ---- */

@@ -228,13 +228,14 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 	return sql.data;
 }
 
-/* activity_records_gone writes the text of a check: rows of a table whose entity and record_id lead to no record. */
+/* activity_records_gone writes the text of a check: rows of a table whose two columns name a record that is not there. */
 char *
-activity_records_gone(CrmOrganization *org, const char *table, const char *key)
+activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column)
 {
 	static const Oid types[CRM_MAX_ARGS] = {InvalidOid};
 	StringInfoData sql;
-	uint64		n = core_run(org, core_intern(psprintf("SELECT DISTINCT entity FROM @%s", table), types), NULL);
+	uint64		n = core_run(org, core_intern(psprintf("SELECT DISTINCT %s FROM @%s WHERE %s IS NOT NULL",
+													   entity_column, table, entity_column), types), NULL);
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT NULL::bigint, NULL::text WHERE false");
@@ -243,11 +244,11 @@ activity_records_gone(CrmOrganization *org, const char *table, const char *key)
 		char	   *entity = core_result_name(i, 1);
 		Oid			relid = get_relname_relid(entity, org->oid);
 
-		appendStringInfo(&sql, " UNION ALL SELECT g.%s, g.entity || ' ' || g.record_id || ' is gone' FROM @%s g WHERE g.entity = %s",
-						 key, table, quote_literal_cstr(entity));
+		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s",
+						 table, entity_column, key_column, table, entity_column, quote_literal_cstr(entity));
 		if (OidIsValid(relid))
-			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.record_id)", quote_identifier(entity),
-							 activity_key_of(org, entity));
+			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)", quote_identifier(entity),
+							 activity_key_of(org, entity), key_column);
 	}
 	return sql.data;
 }

@@ -6,7 +6,12 @@
 
 #include "activity/kind.h"
 
-static char *items_of_gone(CrmOrganization *org);
+static char *regarding_gone(CrmOrganization *org);
+static char *noted_gone(CrmOrganization *org);
+static char *parties_gone(CrmOrganization *org);
+static char *first_ends_gone(CrmOrganization *org);
+static char *second_ends_gone(CrmOrganization *org);
+static char *queued_gone(CrmOrganization *org);
 
 static CrmCheck checks[] = {
 	{"closed_without_end", "activity", {
@@ -52,12 +57,47 @@ void
 activity_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
-	core_add_built_check("queued_record", "queue_item", items_of_gone);
+	core_add_built_check("regarding_record", "activity", regarding_gone);
+	core_add_built_check("noted_record", "note", noted_gone);
+	core_add_built_check("party_record", "activity_party", parties_gone);
+	core_add_built_check("connected_record", "connection", first_ends_gone);
+	core_add_built_check("connected_record", "connection", second_ends_gone);
+	core_add_built_check("queued_record", "queue_item", queued_gone);
 }
 
-/* items_of_gone finds what stands in a queue for a record that is not there. */
+/* What refers to a record of any table, where that record is not there. */
 static char *
-items_of_gone(CrmOrganization *org)
+regarding_gone(CrmOrganization *org)
 {
-	return activity_records_gone(org, "queue_item", "queue_item_id");
+	return activity_records_gone(org, "activity", "regarding_entity", "regarding_id");
+}
+
+static char *
+noted_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "note", "regarding_entity", "regarding_id");
+}
+
+static char *
+parties_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "activity_party", "entity", "record_id");
+}
+
+static char *
+first_ends_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "connection", "entity_1", "record_id_1");
+}
+
+static char *
+second_ends_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "connection", "entity_2", "record_id_2");
+}
+
+static char *
+queued_gone(CrmOrganization *org)
+{
+	return activity_records_gone(org, "queue_item", "entity", "record_id");
 }

@@ -354,5 +354,17 @@ phone_call	copied	2026-01-01 10:00+00	2026-01-01 10:30+00	\N	1970-01-01	999
 SELECT is((SELECT (state, status_reason, direction, priority, scheduled_duration_minutes, sort_at = scheduled_end_at)::text FROM activity WHERE subject = 'copied'), '(open,open,outgoing,normal,30,t)', 'COPY is a writer as any other');
 
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+
+-- A record that went behind the database's back.
+WITH made AS (INSERT INTO account (name) VALUES ('Behind') RETURNING account_id) SELECT remember('behind', account_id) FROM made \g /dev/null
+INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id) VALUES ('task', 'about Behind', 'account', id('behind'));
+INSERT INTO activity_party (activity_id, participation_type, entity, record_id) SELECT activity_id, 'to', 'account', id('behind') FROM activity WHERE subject = 'about Behind';
+INSERT INTO note (regarding_entity, regarding_id, subject) VALUES ('account', id('behind'), 'about Behind');
+INSERT INTO connection (entity_1, record_id_1, entity_2, record_id_2) SELECT 'account', id('behind'), 'activity', activity_id FROM activity WHERE subject = 'about Behind';
+INSERT INTO connection (entity_1, record_id_1, entity_2, record_id_2) SELECT 'activity', activity_id, 'account', id('behind') FROM activity WHERE subject = 'about Behind';
+ALTER TABLE account DISABLE TRIGGER USER;
+DELETE FROM account WHERE account_id = id('behind');
+SELECT results_eq('SELECT check_name, entity, detail FROM sales_crm.verify() ORDER BY 1, 2', format($$VALUES ('connected_record', 'connection', %1$L), ('connected_record', 'connection', %1$L),
+	('noted_record', 'note', %1$L), ('party_record', 'activity_party', %1$L), ('regarding_record', 'activity', %1$L)$$, 'account ' || id('behind') || ' is gone'), 'verify() finds what refers to it');
 SELECT * FROM finish();
 ROLLBACK;
