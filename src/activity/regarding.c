@@ -7,6 +7,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -228,7 +229,11 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 	return sql.data;
 }
 
-/* activity_records_gone writes the text of a check: rows of a table whose two columns name a record that is not there. */
+/*
+ * activity_records_gone writes the text of a check: rows of a table whose two
+ * columns name a record that is not there, of the tables whose records take
+ * such rows along.
+ */
 char *
 activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column)
 {
@@ -244,11 +249,12 @@ activity_records_gone(CrmOrganization *org, const char *table, const char *entit
 		char	   *entity = core_result_name(i, 1);
 		Oid			relid = get_relname_relid(entity, org->oid);
 
-		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s",
-						 table, entity_column, key_column, table, entity_column, quote_literal_cstr(entity));
-		if (OidIsValid(relid))
-			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)", quote_identifier(entity),
-							 activity_key_of(org, entity), key_column);
+		if (!OidIsValid(relid) || !OidIsValid(get_trigger_oid(relid, "t20_activities", true)))
+			continue;
+		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s "
+						 "AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)",
+						 table, entity_column, key_column, table, entity_column, quote_literal_cstr(entity),
+						 quote_identifier(entity), activity_key_of(org, entity), key_column);
 	}
 	return sql.data;
 }

@@ -8,6 +8,7 @@ CREATE OR REPLACE TRIGGER t55_void_numbers AFTER DELETE ON quote REFERENCING OLD
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON quote FOR EACH ROW EXECUTE FUNCTION check_born('quote', 'draft', 'in_progress');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON quote_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON quote_product FOR EACH ROW EXECUTE FUNCTION guard('quote_product');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON quote_product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('quote_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_insert AFTER INSERT ON quote_product REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('quote_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_update AFTER UPDATE ON quote_product REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('quote_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_delete AFTER DELETE ON quote_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('quote_product');
@@ -22,6 +23,7 @@ CREATE OR REPLACE TRIGGER t55_void_numbers AFTER DELETE ON sales_order REFERENCI
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON sales_order FOR EACH ROW EXECUTE FUNCTION check_born('sales_order', 'active', 'new');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON sales_order_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON sales_order_product FOR EACH ROW EXECUTE FUNCTION guard('sales_order_product');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON sales_order_product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('sales_order_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_insert AFTER INSERT ON sales_order_product REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('sales_order_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_update AFTER UPDATE ON sales_order_product REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('sales_order_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_delete AFTER DELETE ON sales_order_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('sales_order_product');
@@ -34,6 +36,7 @@ CREATE OR REPLACE TRIGGER t55_void_numbers AFTER DELETE ON invoice REFERENCING O
 CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON invoice FOR EACH ROW EXECUTE FUNCTION check_born('invoice', 'active', 'new');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON invoice_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON invoice_product FOR EACH ROW EXECUTE FUNCTION guard('invoice_product');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON invoice_product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('invoice_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_insert AFTER INSERT ON invoice_product REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('invoice_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_update AFTER UPDATE ON invoice_product REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('invoice_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_delete AFTER DELETE ON invoice_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('invoice_product');

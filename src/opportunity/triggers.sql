@@ -8,6 +8,7 @@ CREATE OR REPLACE TRIGGER t51_check_born AFTER INSERT ON opportunity FOR EACH RO
 CREATE OR REPLACE TRIGGER t55_record_stage AFTER UPDATE ON opportunity REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION record_stage();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON opportunity_product FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON opportunity_product FOR EACH ROW EXECUTE FUNCTION guard('opportunity_product');
+CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON opportunity_product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('opportunity_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_insert AFTER INSERT ON opportunity_product REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('opportunity_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_update AFTER UPDATE ON opportunity_product REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('opportunity_product');
 CREATE OR REPLACE TRIGGER t40_roll_up_delete AFTER DELETE ON opportunity_product REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION roll_up('opportunity_product');
