@@ -6,6 +6,7 @@
 
 #include "automation/automation.h"
 #include "automation/calendar.h"
+#include "automation/rule.h"
 #include "process/process.h"
 
 static CrmCheck checks[] = {
@@ -51,4 +52,6 @@ automation_init(void)
 	assign_init();
 	response_init();
 	process_event_hook = automation_raise_process;
+	process_rule_hook = automation_run_by_hand;
+	process_rule_check_hook = automation_why_not_by_hand;
 }

@@ -41,6 +41,7 @@ static void explain_action(Question *question, CrmAction *action, bool would_run
 static char *tried_value(Question *question, CrmExpression *expression, Node *node, char *text);
 static void try_value(CrmOrganization *org, void *argument);
 static void do_dry(CrmOrganization *org, void *argument);
+static bool runs_on_demand(CrmRule *rule);
 static void offer_question(CrmFiring *firing, void *argument);
 static void write_journal(void *state, const char *entity, int64 record_id,
 						  const char *action, const char *detail);
@@ -340,13 +341,20 @@ Datum
 automation_run_on_demand(PG_FUNCTION_ARGS)
 {
 	char	   *name = core_text_argument(fcinfo, 0, "rule");
-	Question	question = {.id = core_id_argument(fcinfo, 1, "record_id")};
-	CrmOrganization *org = core_begin();
+	int64		id = core_id_argument(fcinfo, 1, "record_id");
+
+	return core_end_text(automation_run_by_hand(core_begin(), name, id));
+}
+
+/* automation_run_by_hand runs an active rule of event on_demand and returns done, queued or skipped; inside SPI. */
+char *
+automation_run_by_hand(CrmOrganization *org, const char *name, int64 record_id)
+{
+	Question	question = {.id = record_id};
 	CrmFiring	firing = {.org = org, .serial = automation_serial(org)};
 	CrmRule    *rule = automation_rule_named(org, name);
 
-	if (strcmp(rule->event, "on_demand") != 0 ||
-		!list_member_ptr(automation_rules(org, rule->entity, rule->source), rule))
+	if (!runs_on_demand(rule))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rule \"%s\" does not run on demand", name),
@@ -357,5 +365,33 @@ automation_run_on_demand(PG_FUNCTION_ARGS)
 	firing.entity = rule->entity;
 	firing.rules = list_make1(rule);
 	automation_fire_rules(&firing, offer_question, &question);
-	return core_end_text(firing.n_run == 0 ? "skipped" : rule->is_queued ? "queued" : "done");
+	return firing.n_run == 0 ? "skipped" : rule->is_queued ? "queued" : "done";
+}
+
+static bool
+runs_on_demand(CrmRule *rule)
+{
+	return strcmp(rule->event, "on_demand") == 0 &&
+		list_member_ptr(automation_rules(rule->org, rule->entity, rule->source), rule);
+}
+
+/* automation_why_not_by_hand says what keeps a rule from being run by hand on records of a table, NULL = nothing. */
+char *
+automation_why_not_by_hand(CrmOrganization *org, const char *name, const char *entity)
+{
+	ListCell   *cell;
+
+	foreach(cell, automation_all_rules(org))
+	{
+		CrmRule    *rule = lfirst(cell);
+
+		if (strcmp(rule->name, name) != 0)
+			continue;
+		if (!runs_on_demand(rule))
+			return psprintf("rule \"%s\" does not run on demand: its event is %s, or it is not active", name, rule->event);
+		if (strcmp(rule->entity, entity) != 0)
+			return psprintf("rule \"%s\" is of entity %s", name, rule->entity);
+		return NULL;
+	}
+	return psprintf("rule \"%s\" does not exist", name);
 }

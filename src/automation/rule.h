@@ -222,6 +222,10 @@ extern HeapTuple automation_read_record(CrmOrganization *org, const CrmEntity *e
 										bool locks);
 extern void automation_offer_record(CrmFiring *firing, CrmRuleSource source, HeapTuple tuple);
 
+/* ---- by hand (explain.c) ---- */
+extern char *automation_run_by_hand(CrmOrganization *org, const char *name, int64 record_id);
+extern char *automation_why_not_by_hand(CrmOrganization *org, const char *name, const char *entity);
+
 /* ---- trying (run.c) ---- */
 extern char *automation_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps);
 

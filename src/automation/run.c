@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 
 #include "automation/rule.h"
+#include "process/process.h"
 
 CrmJournal	automation_journal = NULL;
 void	   *automation_journal_state = NULL;
@@ -64,6 +65,8 @@ automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches
 
 		core_run_as_owner(firing->org, &insert_runs, "automation_run", args);
 	}
+	if (strcmp(rule->event, "on_demand") == 0 && strcmp(outcome, "done") == 0)
+		process_rule_ran(firing->org, rule->name, ids, matches->n);
 }
 
 /* automation_log_queued writes the row of one queued run; inside SPI. */

@@ -163,7 +163,7 @@ bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_i
 static bool
 is_canceled(const Flow *flow, FlowEntity entity)
 {
-	char	   *state = flow_record_state(flow->org, entity, flow->records[entity]);
+	char	   *state = flow_record_state(flow->org, entity, flow_record(flow, entity));
 
 	return state && strcmp(state, "canceled") == 0;
 }
@@ -172,12 +172,8 @@ is_canceled(const Flow *flow, FlowEntity entity)
 static void
 change_over(Flow *flow, FlowEntity entity, int64 record_id)
 {
-	CrmTicket	ticket = {
-		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1, .made_by = "insert"
-	};
-
-	flow->records[entity] = record_id;
-	flow_write(flow, &ticket, flow->state, NULL);
+	flow_set_record(flow, entity, record_id);
+	flow_use(flow, "insert");
 }
 
 /*
@@ -244,7 +240,7 @@ step_back(Flow *flow, FlowEntity entity)
 
 		if (stage && reached && reached->entity == entity)
 		{
-			flow->records[entity] = 0;
+			flow_set_record(flow, entity, 0);
 			flow_enter(flow, stage, i - 1, "back");
 			return;
 		}

@@ -27,6 +27,8 @@ static Datum set_state(FunctionCallInfo fcinfo, CrmMove *move, bool checks);
 static void check_process(CrmOrganization *org, int64 process_id, const char *name);
 static List *find_problems(CrmOrganization *org, int64 process_id);
 static List *find_bad_values(CrmOrganization *org, int64 process_id);
+static List *find_bad_rules(CrmOrganization *org, int64 process_id);
+static Problem *new_problem(char *name, char *message, char *hint);
 static void try_condition(CrmOrganization *org, void *argument);
 static void raise_problems(List *problems, const char *name) pg_attribute_noreturn();
 static CrmValue limit_setting(CrmOrganization *org, const char *name, int otherwise);
@@ -99,7 +101,7 @@ static CrmStatement select_problems = {
 	"WHERE p.state = 'active' AND first.entity = (SELECT entity FROM stage WHERE place = 1) HAVING count(*) >= $6 "
 	"UNION ALL SELECT 'process_step_column', 'step \"' || t.label || '\" of stage \"' || s.name || '\" is about column ' || t.column_name || ', which ' || s.entity || ' does not have', "
 	"'Name a column of the stage''s table.' FROM stage s JOIN @process_step t USING (process_stage_id) "
-	"WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+	"WHERE t.column_name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
 	"WHERE c.relnamespace = $2 AND c.relname = s.entity AND a.attname = t.column_name) "
 	"UNION ALL SELECT 'process_branch_column', 'a branch after stage \"' || s.name || '\" looks at ' || b.column_name || ', which is no step of it or of a stage before it', "
 	"'Add such a step, or look at another column.' FROM stage s JOIN @process_branch b USING (process_stage_id) WHERE b.column_name IS NOT NULL "
@@ -125,6 +127,12 @@ static CrmStatement select_conditions = {
 	"JOIN @process_stage of USING (process_stage_id) JOIN @process_stage s ON s.process_id = of.process_id "
 	"JOIN @process_step t ON t.process_stage_id = s.process_stage_id AND t.column_name = b.column_name "
 	"WHERE of.process_id = $1 AND b.value IS NOT NULL",
+	.argtypes = {INT8OID}
+};
+
+static CrmStatement select_actions = {
+	.sql = "SELECT t.rule_name, s.entity, t.label, s.name FROM @process_stage s JOIN @process_step t USING (process_stage_id) "
+	"WHERE s.process_id = $1 AND t.kind = 'action' ORDER BY s.sort_order, s.process_stage_id, t.sort_order, t.process_step_id",
 	.argtypes = {INT8OID}
 };
 
@@ -259,7 +267,7 @@ check_process(CrmOrganization *org, int64 process_id, const char *name)
 	List	   *problems = find_problems(org, process_id);
 
 	if (problems == NIL)
-		problems = find_bad_values(org, process_id);
+		problems = list_concat(find_bad_values(org, process_id), find_bad_rules(org, process_id));
 	if (problems != NIL)
 		raise_problems(problems, name);
 }
@@ -276,16 +284,20 @@ find_problems(CrmOrganization *org, int64 process_id)
 	List	   *problems = NIL;
 
 	for (int i = 0; i < n; i++)
-	{
-		Problem    *problem = palloc(sizeof(Problem));
-
-		*problem = (Problem)
-		{
-			core_result_name(i, 1), core_result_name(i, 2), core_result_name(i, 3)
-		};
-		problems = lappend(problems, problem);
-	}
+		problems = lappend(problems, new_problem(core_result_name(i, 1), core_result_name(i, 2), core_result_name(i, 3)));
 	return problems;
+}
+
+static Problem *
+new_problem(char *name, char *message, char *hint)
+{
+	Problem    *problem = palloc(sizeof(Problem));
+
+	*problem = (Problem)
+	{
+		name, message, hint
+	};
+	return problem;
 }
 
 /* limit_setting returns a limit as the organization sets it. */
@@ -328,15 +340,36 @@ find_bad_values(CrmOrganization *org, int64 process_id)
 
 		core_pass_conflict(error);
 		if (error)
-		{
-			Problem    *problem = palloc(sizeof(Problem));
+			problems = lappend(problems,
+							   new_problem("process_branch_value",
+										   psprintf("the value of a branch after stage \"%s\" does not fit column %s: %s",
+													conditions[i].stage, conditions[i].column, error->message),
+										   "Write the value as one of the column's type."));
+	}
+	return problems;
+}
 
-			problem->name = "process_branch_value";
-			problem->message = psprintf("the value of a branch after stage \"%s\" does not fit column %s: %s",
-										conditions[i].stage, conditions[i].column, error->message);
-			problem->hint = "Write the value as one of the column's type.";
-			problems = lappend(problems, problem);
-		}
+/* find_bad_rules asks automation about the rules that action steps name. */
+static List *
+find_bad_rules(CrmOrganization *org, int64 process_id)
+{
+	CrmValue	args[] = {CRM_INT8(process_id)};
+	int			n = core_run(org, &select_actions, args);
+	SPITupleTable *rows = SPI_tuptable;
+	List	   *problems = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *rule = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char	   *entity = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *problem = process_rule_check_hook(org, rule, entity);
+
+		if (problem)
+			problems = lappend(problems,
+							   new_problem("process_step_rule",
+										   psprintf("action step \"%s\" of stage \"%s\": %s", SPI_getvalue(rows->vals[i], rows->tupdesc, 3),
+													SPI_getvalue(rows->vals[i], rows->tupdesc, 4), problem),
+										   psprintf("Name an active rule of event on_demand for %s.", entity)));
 	}
 	return problems;
 }

@@ -8,16 +8,22 @@
 #include "lifecycle/lifecycle.h"
 #include "process/process.h"
 
-/* The tables that stages are about, in the order in which calls lock their rows. */
-typedef enum FlowEntity
+/*
+ * The tables that stages are about. The five of a sale have their relations
+ * written down, and their order is that in which calls lock their rows. Any
+ * other table gets a number behind them when its name is met.
+ */
+typedef int FlowEntity;
+
+enum
 {
 	FLOW_LEAD,
 	FLOW_OPPORTUNITY,
 	FLOW_QUOTE,
 	FLOW_INVOICE,
 	FLOW_ORDER,
-	FLOW_ENTITIES
-} FlowEntity;
+	FLOW_KNOWN
+};
 
 typedef struct FlowStage
 {
@@ -25,7 +31,15 @@ typedef struct FlowStage
 	char	   *name;
 	FlowEntity	entity;
 	char	   *category;
+	char	   *relation;		/* column that leads to its record, or NULL */
 } FlowStage;
+
+/* The record of a table that is not one of the five. */
+typedef struct FlowRecord
+{
+	FlowEntity	entity;
+	int64		id;
+} FlowRecord;
 
 typedef struct Flow
 {
@@ -37,8 +51,23 @@ typedef struct Flow
 	char	   *state;
 	FlowStage	stage;			/* the active one */
 	int			path_length;
-	int64		records[FLOW_ENTITIES];	/* 0 = none yet */
+	FlowEntity	origin;			/* table of the record it was started on */
+	int64		records[FLOW_KNOWN];	/* 0 = none yet */
+	List	   *others;			/* of FlowRecord */
 } Flow;
+
+/* A step of the active stage, and how far it is. */
+typedef struct FlowStep
+{
+	int64		id;
+	char	   *label;
+	char	   *column;			/* NULL = it is an action */
+	char	   *rule;
+	char	   *value;			/* of the column, or done or requested */
+	bool		is_required;
+	bool		is_done;
+	CrmValue	completed_at;
+} FlowStep;
 
 /* Why something cannot be done. */
 typedef struct FlowRefusal
@@ -52,10 +81,17 @@ typedef struct FlowRefusal
 	bool		is_step;		/* a required step: all of them make one error */
 } FlowRefusal;
 
-/* ---- process.c ---- */
+/* ---- table.c ---- */
 extern const char *flow_entity_name(FlowEntity entity);
 extern const CrmEntity *flow_entity(FlowEntity entity);
 extern FlowEntity flow_entity_named(const char *name);
+extern FlowEntity flow_entity_argument(CrmOrganization *org, const char *name);
+extern const char *flow_sql_name(FlowEntity entity);
+extern const char *flow_sql_key(FlowEntity entity);
+extern int64 flow_record(const Flow *flow, FlowEntity entity);
+extern void flow_set_record(Flow *flow, FlowEntity entity, int64 id);
+
+/* ---- process.c ---- */
 extern bool flow_none(CrmOrganization *org);
 extern void flow_raise_event(const Flow *flow, const char *event, const FlowStage *stage);
 
@@ -73,6 +109,7 @@ extern FlowStage *flow_path_stage(const Flow *flow, int position);
 extern void flow_write_path(const Flow *flow, const char *direction);
 extern void flow_leave(const Flow *flow, int position);
 extern void flow_write(Flow *flow, CrmTicket *ticket, const char *state, const char *reason);
+extern void flow_use(Flow *flow, const char *call);
 extern void flow_move_deal(const Flow *flow);
 extern void flow_enter(Flow *flow, const FlowStage *stage, int position, const char *direction);
 
@@ -90,11 +127,16 @@ extern void flow_raise(List *refusals);
 extern void flow_require(const Flow *flow, const char *action);
 extern FlowRefusal *flow_no_instance(FlowEntity entity, int64 record_id, const char *process_name);
 
+/* ---- step.c ---- */
+extern List *flow_steps(const Flow *flow);
+extern char *flow_actions(const Flow *flow);
+
 /* ---- why_not.c ---- */
 extern bool flow_takes_key(const char *entity, const char *action);
 
 /* ---- move.c ---- */
 extern void flow_advance(Flow *flow, const FlowStage *next, int64 record_id);
+extern Flow *flow_held_argument(FunctionCallInfo fcinfo, const char *process_name);
 
 /* ---- definition.c ---- */
 extern const CrmEntity process_entity;

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION release_process() IS 'Trigger function of records that proce
 
 CREATE FUNCTION activate_process(process_name text, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_activate';
-COMMENT ON FUNCTION activate_process(text) IS 'Checks a process that is draft or inactive and makes it active, so that records can use it; returns its state. From then on it is read-only. Errors: 22004 no name, P0002 unknown process, SC001 active already, 23514 naming each thing that is wrong: no stages, unknown columns, branches on columns of no step so far, branches that do not lead forward, stages that no path reaches, tables that no relation leads to, more than the settings process_max_... allow. Rule: D§5.1.';
+COMMENT ON FUNCTION activate_process(text) IS 'Checks a process that is draft or inactive and makes it active, so that records can use it; returns its state. From then on it is read-only. Errors: 22004 no name, P0002 unknown process, SC001 active already, 23514 naming each thing that is wrong: no stages, unknown columns, rules of action steps that nobody can run on the table, branches on columns of no step so far, branches that do not lead forward, stages that no path reaches, tables that no relation leads to, more than the settings process_max_... allow. Rule: D§5.1.';
 
 CREATE FUNCTION deactivate_process(process_name text, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_deactivate';
@@ -46,6 +46,10 @@ CREATE FUNCTION switch_process(entity text, record_id bigint, process_name text,
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_switch';
 COMMENT ON FUNCTION switch_process(text, bigint, text) IS 'Makes another process the current one of a record and returns the key of its instance: the one that is there, with the state it has, else a new one. The process so far keeps its stage. Errors: as start_process(). Rule: D§5.1.';
 
+CREATE FUNCTION run_process_step(entity text, record_id bigint, step text, process_name text DEFAULT NULL, OUT state text)
+  LANGUAGE c AS 'MODULE_PATHNAME', 'process_run_step';
+COMMENT ON FUNCTION run_process_step(text, bigint, text, text) IS 'Runs an action step of the stage that a record''s process stands in: its automation rule works on the stage''s record, in this transaction, with the rights of its rule_owner. step: the label of the step. Returns done; requested when the rule is a queued one, until run_due_automation() has run it; or skipped when its condition does not hold, which completes nothing. The instance remembers what was done, also when it goes back; a required action must be done before the stage is left. Called again, it runs again. Errors: 22004, P0002 unknown record, no instance, no such action in this stage, or no such rule; SC001 process not active, 22023 the rule is inactive or of another event, SC012 it failed, SC020 it refuses. Rule: D§5.1, D§5.3.';
+
 CREATE FUNCTION process_guidance(
     entity text,
     id bigint,
@@ -59,7 +63,7 @@ CREATE FUNCTION process_guidance(
     OUT since timestamptz,
     OUT minutes numeric
 ) RETURNS SETOF record LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'process_guidance';
-COMMENT ON FUNCTION process_guidance(text, bigint) IS 'Where a record is in its current process, and what comes next: section process (name, state in detail), section stage (those of the path, the last is the active one; record in detail, since when, minutes), section step (label, column in detail, its value, required, done), section action (a call, whether it is allowed now, and why or what it does in detail). A record without an instance shows the process that next_stage() would start. Errors: 22004, 42704 and 22023 not a table of processes, P0002 unknown record. Rule: D§5.1.';
+COMMENT ON FUNCTION process_guidance(text, bigint) IS 'Where a record is in its current process, and what comes next: section process (name, state in detail), section stage (those of the path, the last is the active one; record in detail, since when, minutes), section step (label, column or rule in detail, its value, for an action done or requested, required, done, since when), section action (a call, whether it is allowed now, and why or what it does in detail). A record without an instance shows the process that next_stage() would start. Errors: 22004, 42704 and 22023 not a table of processes, P0002 unknown record. Rule: D§5.1.';
 
 CREATE FUNCTION why_not(
     entity text,

@@ -13,7 +13,9 @@
 
 static FlowRefusal *new_refusal(const Flow *flow, int sqlstate, const char *message,
 								const char *detail, const char *hint);
+static FlowRefusal *missing_step(const Flow *flow, const FlowStep *step);
 static char *called(const Flow *flow);
+static List *action_refusals(const Flow *flow);
 static List *state_refusals(const Flow *flow, const char *action);
 static List *next_refusals(const Flow *flow);
 static List *back_refusals(const Flow *flow, const char *action);
@@ -22,40 +24,44 @@ static List *closed_refusal(const Flow *flow);
 static FlowRefusal *no_record(const Flow *flow, const FlowStage *next);
 static void raise_steps(List *refusals, const FlowRefusal *first);
 
-/*
- * flow_missing returns a refusal for each required step of the active stage
- * that is not done. A yes/no column is done when true, any other when it has
- * a value that is not blank.
- */
+/* flow_missing returns a refusal for each required step of the active stage that is not done. */
 List *
 flow_missing(const Flow *flow)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID};
-	const CrmEntity *entity = flow_entity(flow->stage.entity);
-	CrmValue	args[] = {CRM_INT8(flow->stage.id), CRM_INT8(flow->records[flow->stage.entity])};
-	CrmStatement *find = core_intern(psprintf("SELECT t.label, t.column_name FROM @process_step t "
-											  "LEFT JOIN LATERAL (SELECT to_jsonb(r) -> t.column_name AS value FROM @%s r WHERE r.%s = $2) v ON true "
-											  "WHERE t.process_stage_id = $1 AND t.is_required AND coalesce(CASE jsonb_typeof(v.value) "
-											  "WHEN 'null' THEN true WHEN 'boolean' THEN v.value = 'false' "
-											  "ELSE btrim(v.value #>> '{}') = '' END, true) ORDER BY t.sort_order, t.process_step_id",
-											  entity->name, entity->key), types);
-	int			n = core_run(flow->org, find, args);
 	List	   *refusals = NIL;
+	ListCell   *cell;
 
-	for (int i = 0; i < n; i++)
+	foreach(cell, flow_steps(flow))
 	{
-		char	   *label = core_result_name(i, 1);
-		char	   *column = core_result_name(i, 2);
-		FlowRefusal *refusal = new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
-										   psprintf("stage \"%s\" requires \"%s\"", flow->stage.name, label),
-										   psprintf("%s (%s.%s)", label, entity->name, column),
-										   psprintf("Fill column %s of %s.", column, lifecycle_called(entity, flow->records[flow->stage.entity])));
+		FlowStep   *step = lfirst(cell);
 
-		refusal->is_step = true;
-		refusal->column = column;
-		refusals = lappend(refusals, refusal);
+		if (step->is_required && !step->is_done)
+			refusals = lappend(refusals, missing_step(flow, step));
 	}
 	return refusals;
+}
+
+/* missing_step says that a step is to be done: a column to fill, or an action to run. */
+static FlowRefusal *
+missing_step(const Flow *flow, const FlowStep *step)
+{
+	const CrmEntity *entity = flow_entity(flow->stage.entity);
+	FlowRefusal *refusal = new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
+									   psprintf("stage \"%s\" requires \"%s\"", flow->stage.name, step->label), NULL, NULL);
+
+	refusal->is_step = true;
+	refusal->column = step->column;
+	if (step->column)
+	{
+		refusal->detail = psprintf("%s (%s.%s)", step->label, entity->name, step->column);
+		refusal->hint = psprintf("Fill column %s of %s.", step->column,
+								 lifecycle_called(entity, flow_record(flow, flow->stage.entity)));
+		return refusal;
+	}
+	refusal->detail = psprintf("%s (%s)", step->label, step->value ? "action, requested" : "action");
+	refusal->hint = step->value ? "It was asked for and waits in the queue: run_due_automation() does it."
+		: psprintf("Use run_process_step() with step => '%s'.", step->label);
+	return refusal;
 }
 
 /* flow_require refuses a call that something stands in the way of. */
@@ -73,6 +79,8 @@ flow_refusals(const Flow *flow, const char *action)
 
 	if (refusals != NIL || strcmp(action, "abandon_process") == 0 || strcmp(action, "reactivate_process") == 0)
 		return refusals;
+	if (strcmp(action, "run_process_step") == 0)
+		return action_refusals(flow);
 	if (strcmp(action, "next_stage") == 0)
 		return next_refusals(flow);
 	if (strcmp(action, "finish_process") == 0)
@@ -98,6 +106,18 @@ state_refusals(const Flow *flow, const char *action)
 									  psprintf("%s stays where it is.", called(flow)),
 									  "Have an administrator call activate_process(), or use switch_process() or abandon_process()."));
 	return NIL;
+}
+
+/* action_refusals looks for actions in the active stage. */
+static List *
+action_refusals(const Flow *flow)
+{
+	if (flow_actions(flow))
+		return NIL;
+	return list_make1(new_refusal(flow, ERRCODE_NO_DATA_FOUND,
+								  psprintf("stage \"%s\" of process \"%s\" has no action steps", flow->stage.name, flow->process),
+								  psprintf("%s stands in that stage.", called(flow)),
+								  "Fill the columns of its steps by an UPDATE, and go on with next_stage()."));
 }
 
 /* next_refusals looks for a next stage, the steps of this one, and the record of the next. */
@@ -151,7 +171,7 @@ static List *
 closed_refusal(const Flow *flow)
 {
 	const CrmEntity *entity = flow_entity(flow->stage.entity);
-	int64		id = flow->records[flow->stage.entity];
+	int64		id = flow_record(flow, flow->stage.entity);
 	char	   *state = flow_record_state(flow->org, flow->stage.entity, id);
 
 	if (state && !lifecycle_is_read_only(flow->org, entity->name, state))
@@ -171,7 +191,7 @@ no_record(const Flow *flow, const FlowStage *next)
 	return new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
 					   psprintf("stage \"%s\" needs a record of \"%s\", and there is none", next->name, name),
 					   psprintf("No %s belongs to %s.", name,
-								lifecycle_called(flow_entity(flow->stage.entity), flow->records[flow->stage.entity])),
+								lifecycle_called(flow_entity(flow->stage.entity), flow_record(flow, flow->stage.entity))),
 					   flow_relation_hint(next->entity));
 }
 
@@ -208,7 +228,7 @@ static char *
 called(const Flow *flow)
 {
 	return psprintf("Process \"%s\" of %s", flow->process,
-					lifecycle_called(flow_entity(flow->stage.entity), flow->records[flow->stage.entity]));
+					lifecycle_called(flow_entity(flow->stage.entity), flow_record(flow, flow->stage.entity)));
 }
 
 /* flow_raise raises the first refusal; missing steps all in one error. */
@@ -230,17 +250,20 @@ flow_raise(List *refusals)
 			 err_generic_string(PG_DIAG_TABLE_NAME, first->table)));
 }
 
-/* raise_steps lists the labels and columns of the steps that are missing. */
+/* raise_steps lists the labels of the steps that are missing, and their columns. */
 static void
 raise_steps(List *refusals, const FlowRefusal *first)
 {
 	char	   *missing = NULL;
+	char	   *hint = psprintf("Fill these columns of %s; a yes/no column must be true.", first->table);
 	ListCell   *cell;
 
 	foreach(cell, refusals)
 	{
 		FlowRefusal *step = lfirst(cell);
 
+		if (step->is_step && step->column == NULL)
+			hint = psprintf("Fill the columns of %s; a yes/no column must be true. run_process_step() does an action.", first->table);
 		if (step->is_step)
 			missing = missing ? psprintf("%s, %s", missing, step->detail) : pstrdup(step->detail);
 	}
@@ -248,7 +271,7 @@ raise_steps(List *refusals, const FlowRefusal *first)
 			(errcode(first->sqlstate),
 			 errmsg("required steps of the stage are missing"),
 			 errdetail("Missing: %s.", missing),
-			 errhint("Fill these columns of %s; a yes/no column must be true.", first->table),
+			 errhint("%s", hint),
 			 err_generic_string(PG_DIAG_TABLE_NAME, first->table),
-			 err_generic_string(PG_DIAG_COLUMN_NAME, first->column)));
+			 first->column ? err_generic_string(PG_DIAG_COLUMN_NAME, first->column) : 0));
 }

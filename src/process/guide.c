@@ -61,15 +61,17 @@ PG_FUNCTION_INFO_V1(process_guidance);
 Datum
 process_guidance(PG_FUNCTION_ARGS)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "id");
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CrmOrganization *org;
+	FlowEntity	entity;
 	int64		instance;
 	Flow	   *flow;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	entity = flow_entity_argument(org, name);
 	if (flow_record_state(org, entity, id) == NULL)
 		core_refuse_unknown(flow_entity_name(entity), id);
 	instance = flow_find(org, entity, id, NULL, true);
@@ -135,7 +137,7 @@ put_stages(ReturnSetInfo *result, const Flow *flow)
 
 		row[SECTION] = core_text_value("stage");
 		row[NAME] = core_text_value(flow->id != 0 ? core_result_name(i, 1) : flow->stage.name);
-		row[DETAIL] = core_text_value(psprintf("%s %lld", flow_entity_name(entity), (long long) flow->records[entity]));
+		row[DETAIL] = core_text_value(psprintf("%s %lld", flow_entity_name(entity), (long long) flow_record(flow, entity)));
 		row[IS_DONE] = CRM_BOOL(i + 1 < n || strcmp(flow->state, "finished") == 0);
 		if (flow->id != 0)
 		{
@@ -150,27 +152,21 @@ put_stages(ReturnSetInfo *result, const Flow *flow)
 static void
 put_steps(ReturnSetInfo *result, const Flow *flow)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, INT8OID};
-	const CrmEntity *entity = flow_entity(flow->stage.entity);
-	CrmValue	args[] = {CRM_INT8(flow->stage.id), CRM_INT8(flow->records[flow->stage.entity])};
-	CrmStatement *find = core_intern(psprintf("SELECT t.label, '%1$s.' || t.column_name, v.value #>> '{}', t.is_required, "
-											  "coalesce(CASE jsonb_typeof(v.value) WHEN 'null' THEN false WHEN 'boolean' THEN v.value = 'true' "
-											  "ELSE btrim(v.value #>> '{}') <> '' END, false) FROM @process_step t "
-											  "LEFT JOIN LATERAL (SELECT to_jsonb(r) -> t.column_name AS value FROM @%1$s r WHERE r.%2$s = $2) v ON true "
-											  "WHERE t.process_stage_id = $1 ORDER BY t.sort_order, t.process_step_id",
-											  entity->name, entity->key), types);
-	uint64		n = core_run(flow->org, find, args);
+	ListCell   *cell;
 
-	for (uint64 i = 0; i < n; i++)
+	foreach(cell, flow_steps(flow))
 	{
+		FlowStep   *step = lfirst(cell);
 		CrmValue	row[GUIDE_COLUMNS] = EMPTY_ROW;
 
 		row[SECTION] = core_text_value("step");
-		row[NAME] = core_text_value(core_result_name(i, 1));
-		row[DETAIL] = core_text_value(core_result_name(i, 2));
-		row[VALUE] = core_text_value(core_result_text(i, 3));
-		row[IS_REQUIRED] = CRM_BOOL(core_result_bool(i, 4));
-		row[IS_DONE] = CRM_BOOL(core_result_bool(i, 5));
+		row[NAME] = core_text_value(step->label);
+		row[DETAIL] = core_text_value(step->column ? psprintf("%s.%s", flow_entity_name(flow->stage.entity), step->column)
+									  : psprintf("action: rule \"%s\"", step->rule));
+		row[VALUE] = core_text_value(step->value);
+		row[IS_REQUIRED] = CRM_BOOL(step->is_required);
+		row[IS_DONE] = CRM_BOOL(step->is_done);
+		row[SINCE] = step->completed_at;
 		put(result, row);
 	}
 }
@@ -190,6 +186,8 @@ put_flow_actions(ReturnSetInfo *result, const Flow *flow)
 		put_flow_action(result, flow, "reactivate_process");
 	else
 	{
+		if (flow_actions(flow))
+			put_flow_action(result, flow, "run_process_step");
 		for (int i = 0; i < lengthof(calls); i++)
 			put_flow_action(result, flow, calls[i]);
 	}
@@ -203,6 +201,8 @@ put_flow_action(ReturnSetInfo *result, const Flow *flow, const char *action)
 
 	if (refusals != NIL)
 		detail = messages(refusals);
+	else if (strcmp(action, "run_process_step") == 0)
+		detail = psprintf("runs %s", flow_actions(flow));
 	else if (strcmp(action, "next_stage") == 0)
 		detail = psprintf("goes on to stage \"%s\"", flow_next(flow)->name);
 	else if (strcmp(action, "previous_stage") == 0)

@@ -114,9 +114,9 @@ flow_load(CrmOrganization *org, int64 id)
 	flow->process_state = core_result_name(0, 3);
 	flow->state = core_result_name(0, 4);
 	flow->path_length = core_result_int4(0, 5);
-	for (int i = 0; i < FLOW_ENTITIES; i++)
+	for (int i = 0; i < FLOW_KNOWN; i++)
 		flow->records[i] = core_result_int8(0, 6 + i);
-	read_stage(&flow->stage, 0, 6 + FLOW_ENTITIES);
+	read_stage(&flow->stage, 0, 6 + FLOW_KNOWN);
 	return flow;
 }
 
@@ -141,7 +141,8 @@ flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id, const cha
 	flow->state = "active";
 	read_stage(&flow->stage, 0, 4);
 	flow->path_length = 1;
-	flow->records[entity] = record_id;
+	flow->origin = entity;
+	flow_set_record(flow, entity, record_id);
 	return flow;
 }
 
@@ -188,7 +189,7 @@ lock_records(const Flow *flow, FlowEntity entity, int64 record_id)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 
-	for (FlowEntity i = 0; i < FLOW_ENTITIES; i++)
+	for (FlowEntity i = 0; i < FLOW_KNOWN; i++)
 	{
 		int64		id = i == entity ? record_id : flow->records[i];
 		CrmValue	args[] = {CRM_INT8(id)};
@@ -285,16 +286,27 @@ flow_write_path(const Flow *flow, const char *direction)
 void
 flow_write(Flow *flow, CrmTicket *ticket, const char *state, const char *reason)
 {
-	CrmValue	args[5 + FLOW_ENTITIES] = {
+	CrmValue	args[5 + FLOW_KNOWN] = {
 		CRM_INT8(flow->id), core_text_value(state), core_text_value(reason),
 		CRM_INT8(flow->stage.id), CRM_INT4(flow->path_length)
 	};
 
-	for (int i = 0; i < FLOW_ENTITIES; i++)
+	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[5 + i] = CRM_ID(flow->records[i]);
 	if (lifecycle_run(flow->org, ticket, &update_instance, args) == 0)
 		core_refuse_unknown("process_instance", flow->id);
 	flow->state = pstrdup(state);
+}
+
+/* flow_use makes an instance the one of its records that was used last. */
+void
+flow_use(Flow *flow, const char *call)
+{
+	CrmTicket	ticket = {
+		.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1, .made_by = call
+	};
+
+	flow_write(flow, &ticket, flow->state, NULL);
 }
 
 /* flow_move_deal gives the open deal of an instance the phase and chance of the active stage. */

@@ -44,12 +44,12 @@ PG_FUNCTION_INFO_V1(process_switch);
 Datum
 process_start(PG_FUNCTION_ARGS)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "record_id");
 	char	   *process_name = core_optional_text(fcinfo, 2);
 	CrmOrganization *org = core_begin();
 
-	return core_end_id(flow_start(org, entity, id, process_name)->id);
+	return core_end_id(flow_start(org, flow_entity_argument(org, name), id, process_name)->id);
 }
 
 /* process_finish ends a process in its last stage. */
@@ -83,23 +83,17 @@ process_reactivate(PG_FUNCTION_ARGS)
 Datum
 process_switch(PG_FUNCTION_ARGS)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "record_id");
 	char	   *process_name = core_text_argument(fcinfo, 2, "process_name");
 	CrmOrganization *org = core_begin();
+	FlowEntity	entity = flow_entity_argument(org, name);
 	Flow	   *flow = flow_hold(org, entity, id, process_name, true);
 
 	if (flow == NULL)
 		flow = flow_start(org, entity, id, process_name);
 	else
-	{
-		CrmTicket	ticket = {
-			.kind = TICKET_WRITE, .table = "process_instance", .ids = &flow->id, .n = 1,
-			.made_by = "switch_process"
-		};
-
-		flow_write(flow, &ticket, flow->state, NULL);
-	}
+		flow_use(flow, "switch_process");
 	return core_end_id(flow->id);
 }
 
@@ -191,7 +185,7 @@ insert_instance(Flow *flow, FlowEntity entity, int64 record_id)
 		.kind = TICKET_BIRTH, .table = "process_instance", .ids = &flow->id, .n = 1,
 		.made_by = "start_process"
 	};
-	CrmValue	args[5 + FLOW_ENTITIES] = {CRM_NULL};
+	CrmValue	args[5 + FLOW_KNOWN] = {CRM_NULL};
 
 	flow->id = core_next_id(flow->org, "process_instance", "process_instance_id");
 	args[0] = CRM_INT8(flow->id);
@@ -199,7 +193,7 @@ insert_instance(Flow *flow, FlowEntity entity, int64 record_id)
 	args[2] = core_text_value(flow_entity_name(entity));
 	args[3] = CRM_INT8(record_id);
 	args[4] = CRM_INT8(flow->stage.id);
-	for (int i = 0; i < FLOW_ENTITIES; i++)
+	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[5 + i] = CRM_ID(flow->records[i]);
 	lifecycle_run(flow->org, &birth, &insert_flow, args);
 	flow_write_path(flow, "start");
@@ -210,10 +204,11 @@ insert_instance(Flow *flow, FlowEntity entity, int64 record_id)
 static Datum
 end_call(FunctionCallInfo fcinfo, const Ending *ending)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		record_id = core_id_argument(fcinfo, 1, "record_id");
 	char	   *process_name = core_optional_text(fcinfo, 2);
 	CrmOrganization *org = core_begin();
+	FlowEntity	entity = flow_entity_argument(org, name);
 	Flow	   *flow = flow_held(org, entity, record_id, process_name, ending->prefers_active);
 	CrmTicket	ticket = {
 		.kind = TICKET_MOVE, .table = "process_instance", .ids = &flow->id, .n = 1,

@@ -9,8 +9,6 @@
 #include "process/flow.h"
 #include "process/life.h"
 
-static Flow *held_argument(FunctionCallInfo fcinfo, const char *process_name);
-
 PG_FUNCTION_INFO_V1(process_next);
 PG_FUNCTION_INFO_V1(process_previous);
 PG_FUNCTION_INFO_V1(process_set_stage);
@@ -19,10 +17,11 @@ PG_FUNCTION_INFO_V1(process_set_stage);
 Datum
 process_next(PG_FUNCTION_ARGS)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "record_id");
 	char	   *process_name = core_optional_text(fcinfo, 2);
 	CrmOrganization *org = core_begin();
+	FlowEntity	entity = flow_entity_argument(org, name);
 	Flow	   *flow = flow_hold(org, entity, id, process_name, true);
 	FlowStage  *next;
 
@@ -38,7 +37,7 @@ process_next(PG_FUNCTION_ARGS)
 Datum
 process_previous(PG_FUNCTION_ARGS)
 {
-	Flow	   *flow = held_argument(fcinfo, core_optional_text(fcinfo, 2));
+	Flow	   *flow = flow_held_argument(fcinfo, core_optional_text(fcinfo, 2));
 
 	flow_require(flow, "previous_stage");
 	flow_enter(flow, flow_path_stage(flow, flow->path_length - 1), flow->path_length - 1, "back");
@@ -50,7 +49,7 @@ Datum
 process_set_stage(PG_FUNCTION_ARGS)
 {
 	char	   *name = core_text_argument(fcinfo, 2, "stage_name");
-	Flow	   *flow = held_argument(fcinfo, core_optional_text(fcinfo, 3));
+	Flow	   *flow = flow_held_argument(fcinfo, core_optional_text(fcinfo, 3));
 	char	   *path = NULL;
 
 	flow_require(flow, "set_stage");
@@ -79,16 +78,17 @@ process_set_stage(PG_FUNCTION_ARGS)
 void
 flow_advance(Flow *flow, const FlowStage *next, int64 record_id)
 {
-	flow->records[next->entity] = record_id;
+	flow_set_record(flow, next->entity, record_id);
 	flow_enter(flow, next, flow->path_length + 1, "forward");
 }
 
-/* held_argument opens a call and locks the instance that its first arguments name. */
-static Flow *
-held_argument(FunctionCallInfo fcinfo, const char *process_name)
+/* flow_held_argument opens a call and locks the instance that its first arguments name. */
+Flow *
+flow_held_argument(FunctionCallInfo fcinfo, const char *process_name)
 {
-	FlowEntity	entity = flow_entity_named(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "record_id");
+	CrmOrganization *org = core_begin();
 
-	return flow_held(core_begin(), entity, id, process_name, true);
+	return flow_held(org, flow_entity_argument(org, name), id, process_name, true);
 }

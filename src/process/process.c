@@ -1,25 +1,13 @@
 /*
  * process.c
- *	  The entities of this room, the tables that processes go through, and
- *	  what automation is told.
+ *	  What the room brings to the library, and what automation is told.
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "storage/bufmgr.h"
-#include "utils/builtins.h"
 
-#include "document/document.h"
-#include "lead/lead.h"
 #include "process/flow.h"
-
-static const CrmEntity *const entities[FLOW_ENTITIES] = {
-	[FLOW_LEAD] = &lead_entity,
-	[FLOW_OPPORTUNITY] = &opportunity_entity,
-	[FLOW_QUOTE] = &document_quote.entity,
-	[FLOW_INVOICE] = &document_invoice.entity,
-	[FLOW_ORDER] = &document_order.entity
-};
 
 static const CrmEntity instance_entity = {
 	.name = "process_instance", .key = "process_instance_id", .label = "process instance",
@@ -36,36 +24,6 @@ process_init(void)
 	lifecycle_add_entity(&instance_entity);
 	process_add_hooks();
 	process_add_checks();
-}
-
-/* flow_entity describes a table that stages may be about. */
-const CrmEntity *
-flow_entity(FlowEntity entity)
-{
-	return entities[entity];
-}
-
-const char *
-flow_entity_name(FlowEntity entity)
-{
-	return entities[entity]->name;
-}
-
-/* flow_entity_named finds the table by its name, given as argument, or refuses it. */
-FlowEntity
-flow_entity_named(const char *name)
-{
-	for (int i = 0; i < FLOW_ENTITIES; i++)
-	{
-		if (strcmp(entities[i]->name, name) == 0)
-			return i;
-	}
-	lifecycle_entity(name);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("processes do not work on table \"%s\"", name),
-			 errdetail("A stage is about a lead, opportunity, quote, sales_order or invoice."),
-			 errhint("Give entity => one of these.")));
 }
 
 /*
@@ -87,7 +45,7 @@ flow_none(CrmOrganization *org)
 void
 flow_raise_event(const Flow *flow, const char *event, const FlowStage *stage)
 {
-	int64		id = flow->records[stage->entity];
+	int64		id = flow_record(flow, stage->entity);
 
 	if (process_event_hook && id != 0)
 		process_event_hook(flow->org, event, flow_entity_name(stage->entity), &id, 1,

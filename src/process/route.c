@@ -48,7 +48,7 @@ static CrmStatement find_column = {
  * of FlowEntity; $1 to $5 are their keys. The newest counts, closed offers
  * and canceled documents do not.
  */
-static CrmStatement relations[FLOW_ENTITIES] = {
+static CrmStatement relations[FLOW_KNOWN] = {
 	[FLOW_LEAD] = {
 		.sql = "SELECT l.lead_id FROM @opportunity o JOIN @lead l ON l.lead_id = o.originating_lead_id WHERE o.opportunity_id = $2",
 		.argtypes = {INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
@@ -134,7 +134,7 @@ branch_holds(const Flow *flow, const char *column, const char *operator, const c
 	if (column == NULL || core_run(flow->org, &find_column, args) == 0)
 		return false;
 	entity = flow_entity_named(core_result_name(0, 1));
-	return flow_condition_holds(flow->org, entity, flow->records[entity], column, operator, value);
+	return flow_condition_holds(flow->org, entity, flow_record(flow, entity), column, operator, value);
 }
 
 /*
@@ -182,12 +182,12 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 int64
 flow_related(const Flow *flow, FlowEntity entity)
 {
-	CrmValue	args[FLOW_ENTITIES];
+	CrmValue	args[FLOW_KNOWN];
 	int64		related;
 
 	if (entity == flow->stage.entity)
 		return flow->records[entity];
-	for (int i = 0; i < FLOW_ENTITIES; i++)
+	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[i] = CRM_ID(flow->records[i]);
 	related = core_run(flow->org, &relations[entity], args) > 0 ? core_result_int8(0, 1) : 0;
 	if (related == 0 && flow->stage.entity != FLOW_LEAD)
@@ -199,7 +199,7 @@ flow_related(const Flow *flow, FlowEntity entity)
 const char *
 flow_relation_hint(FlowEntity entity)
 {
-	static const char *const hints[FLOW_ENTITIES] = {
+	static const char *const hints[FLOW_KNOWN] = {
 		[FLOW_LEAD] = "Only a deal that was made from a lead has one.",
 		[FLOW_OPPORTUNITY] = "Use qualify_lead() with an opportunity, or create_opportunity_from_lead() when the lead is qualified.",
 		[FLOW_QUOTE] = "Use create_quote_from_opportunity().",

@@ -105,5 +105,6 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'function', 'abandon_process'),
     ('sell', 'function', 'reactivate_process'),
     ('sell', 'function', 'switch_process'),
+    ('sell', 'function', 'run_process_step'),
     ('read', 'function', 'process_guidance'),
     ('sell', 'function', 'why_not');

@@ -30,18 +30,22 @@ typedef struct Trial
 
 static bool is_listed(const char *const *calls, const char *action);
 static const Action *actions_of(const char *entity);
-static bool is_of_flow(const char *entity, const char *action);
-static void refuse_action(const char *entity, const char *action);
+static void put_flow_reasons(CrmOrganization *org, ReturnSetInfo *result, FlowEntity entity, int64 id, const char *action);
+static void put_step_reasons(CrmOrganization *org, ReturnSetInfo *result, FlowEntity entity, int64 id);
+static void put_record_reasons(CrmOrganization *org, ReturnSetInfo *result, const char *entity, int64 id, const char *action);
+static void refuse_action(const CrmEntity *entity, const char *action);
 static List *flow_reasons(CrmOrganization *org, FlowEntity entity, int64 id, const char *action);
 static List *lead_gate(CrmOrganization *org, int64 lead_id);
-static ErrorData *try_call(CrmOrganization *org, const char *entity, int64 id, const char *action);
+static ErrorData *try_call(CrmOrganization *org, const char *format, const char *entity, int64 id,
+						   const char *action, const char *step);
 static void run_trial(CrmOrganization *org, void *argument);
 static void put_refusals(ReturnSetInfo *result, List *refusals);
+static void put_error(ReturnSetInfo *result, const ErrorData *error);
 static void put_reason(ReturnSetInfo *result, const char *reason, const char *detail, const char *hint);
 
 static const char *const flow_calls[] = {
 	"start_process", "next_stage", "previous_stage", "finish_process", "abandon_process",
-	"reactivate_process", NULL
+	"reactivate_process", "run_process_step", NULL
 };
 
 static const Action actions[] = {
@@ -62,31 +66,70 @@ PG_FUNCTION_INFO_V1(process_why_not);
 Datum
 process_why_not(PG_FUNCTION_ARGS)
 {
-	const CrmEntity *entity = lifecycle_entity(core_text_argument(fcinfo, 0, "entity"));
+	char	   *name = core_text_argument(fcinfo, 0, "entity");
 	int64		id = core_id_argument(fcinfo, 1, "id");
 	char	   *action = core_text_argument(fcinfo, 2, "action");
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CrmOrganization *org;
-	List	   *refusals = NIL;
-	ErrorData  *error = NULL;
+	const CrmEntity *entity;
 
-	refuse_action(entity->name, action);
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	entity = flow_entity(flow_entity_argument(org, name));
+	refuse_action(entity, action);
 	if (id == 0)
 		core_refuse_unknown(entity->name, id);
-	lifecycle_require_row(org, entity->name, entity->key, id);
-	if (is_of_flow(entity->name, action))
-		refusals = flow_reasons(org, flow_entity_named(entity->name), id, action);
-	else if (strcmp(action, "qualify_lead") == 0)
-		refusals = lead_gate(org, id);
-	if (refusals == NIL || !is_of_flow(entity->name, action))
-		error = try_call(org, entity->name, id, action);
-	put_refusals(result, refusals);
-	if (error && !(refusals && error->sqlerrcode == ERRCODE_CRM_STAGE_REQUIREMENT_MISSING))
-		put_reason(result, error->message, error->detail, error->hint);
+	lifecycle_require_row(org, quote_identifier(entity->name), quote_identifier(entity->key), id);
+	if (is_listed(flow_calls, action))
+		put_flow_reasons(org, result, flow_entity_named(name), id, action);
+	else
+		put_record_reasons(org, result, entity->name, id, action);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* put_flow_reasons tells what the rules of processes say, and when they say nothing what the call itself does. */
+static void
+put_flow_reasons(CrmOrganization *org, ReturnSetInfo *result, FlowEntity entity, int64 id, const char *action)
+{
+	List	   *refusals = flow_reasons(org, entity, id, action);
+
+	put_refusals(result, refusals);
+	if (refusals != NIL)
+		return;
+	if (strcmp(action, "run_process_step") == 0)
+		put_step_reasons(org, result, entity, id);
+	else
+		put_error(result, try_call(org, "SELECT sales_crm.%s($2, $1), $3", flow_entity_name(entity), id, action, NULL));
+}
+
+/* put_step_reasons tries each action of the active stage. */
+static void
+put_step_reasons(CrmOrganization *org, ReturnSetInfo *result, FlowEntity entity, int64 id)
+{
+	Flow	   *flow = flow_load(org, flow_find(org, entity, id, NULL, true));
+	ListCell   *cell;
+
+	foreach(cell, flow_steps(flow))
+	{
+		FlowStep   *step = lfirst(cell);
+
+		if (step->column == NULL)
+			put_error(result, try_call(org, "SELECT sales_crm.%s($2, $1, $3)", flow_entity_name(entity), id,
+									   "run_process_step", step->label));
+	}
+}
+
+/* put_record_reasons tells what a call of a record says; of a lead's qualification each missing step. */
+static void
+put_record_reasons(CrmOrganization *org, ReturnSetInfo *result, const char *entity, int64 id, const char *action)
+{
+	List	   *missing = strcmp(action, "qualify_lead") == 0 ? lead_gate(org, id) : NIL;
+	ErrorData  *error = try_call(org, "SELECT sales_crm.%s($1), $2, $3", entity, id, action, NULL);
+
+	put_refusals(result, missing);
+	if (!(missing && error && error->sqlerrcode == ERRCODE_CRM_STAGE_REQUIREMENT_MISSING))
+		put_error(result, error);
 }
 
 /* flow_takes_key tells whether a call needs nothing but the key of a record of an entity. */
@@ -120,38 +163,23 @@ actions_of(const char *entity)
 	return NULL;
 }
 
-/* is_of_flow tells whether an action moves the process of a record that may have one. */
-static bool
-is_of_flow(const char *entity, const char *action)
-{
-	for (FlowEntity i = 0; i < FLOW_ENTITIES; i++)
-	{
-		if (strcmp(flow_entity_name(i), entity) == 0)
-			return is_listed(flow_calls, action);
-	}
-	return false;
-}
-
 /* refuse_action refuses what is no call for a record of the entity, naming those that are. */
 static void
-refuse_action(const char *entity, const char *action)
+refuse_action(const CrmEntity *entity, const char *action)
 {
-	const Action *known = actions_of(entity);
+	const Action *known = actions_of(entity->name);
 	char	   *all = "";
 
-	if (flow_takes_key(entity, action) || is_of_flow(entity, action))
+	if (flow_takes_key(entity->name, action) || is_listed(flow_calls, action))
 		return;
 	for (int i = 0; known && known->calls[i]; i++)
-		all = psprintf("%s%s%s", all, i > 0 ? ", " : "", known->calls[i]);
+		all = psprintf("%s%s, ", all, known->calls[i]);
 	for (int i = 0; flow_calls[i]; i++)
-	{
-		if (is_of_flow(entity, flow_calls[i]))
-			all = psprintf("%s, %s", all, flow_calls[i]);
-	}
+		all = psprintf("%s%s%s", all, i > 0 ? ", " : "", flow_calls[i]);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("\"%s\" is no action of %s", action, lifecycle_one(lifecycle_entity(entity))),
-			 errdetail("Actions are: %s.", all[0] ? all : "none"),
+			 errmsg("\"%s\" is no action of %s", action, lifecycle_one(entity)),
+			 errdetail("Actions are: %s.", all),
 			 errhint("Give action => one of these.")));
 }
 
@@ -185,16 +213,13 @@ lead_gate(CrmOrganization *org, int64 lead_id)
 	return NIL;
 }
 
-/* try_call returns the error that a call would end with. */
+/* try_call returns the error that a call would end with; format puts it into SQL of the record's key, its table and a step. */
 static ErrorData *
-try_call(CrmOrganization *org, const char *entity, int64 id, const char *action)
+try_call(CrmOrganization *org, const char *format, const char *entity, int64 id, const char *action, const char *step)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
-	CrmValue	args[] = {CRM_INT8(id), core_text_value(entity)};
-	Trial		trial = {
-		core_intern(psprintf(is_of_flow(entity, action) ? "SELECT sales_crm.%s($2, $1)" : "SELECT sales_crm.%s($1), $2", action), types),
-		args
-	};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, TEXTOID};
+	CrmValue	args[] = {CRM_INT8(id), core_text_value(entity), core_text_value(step)};
+	Trial		trial = {core_intern(psprintf(format, action), types), args};
 	ErrorData  *error = core_attempt(org, run_trial, &trial, false);
 
 	core_pass_conflict(error);
@@ -220,6 +245,13 @@ put_refusals(ReturnSetInfo *result, List *refusals)
 
 		put_reason(result, refusal->message, refusal->detail, refusal->hint);
 	}
+}
+
+static void
+put_error(ReturnSetInfo *result, const ErrorData *error)
+{
+	if (error)
+		put_reason(result, error->message, error->detail, error->hint);
 }
 
 static void

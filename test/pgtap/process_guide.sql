@@ -79,7 +79,7 @@ SELECT refused($$SELECT * FROM sales_crm.why_not(entity => 'lead', id => -1, act
 SELECT refused($$SELECT * FROM sales_crm.why_not(entity => 'x', id => 1, action => 'qualify_lead')$$, '42704', 'an unknown entity');
 SELECT refused($$SELECT * FROM sales_crm.why_not(entity => 'lead', id => 1, action => NULL)$$, '22004', 'no action');
 SELECT refused($$SELECT * FROM sales_crm.process_guidance(entity => 'lead', id => -1)$$, 'P0002', 'guidance about an unknown record');
-SELECT refused($$SELECT * FROM sales_crm.process_guidance(entity => 'account', id => 1)$$, '22023', 'guidance about an account');
+SELECT refused($$SELECT * FROM sales_crm.process_guidance(entity => 'account', id => 1)$$, 'P0002', 'guidance about an unknown account');
 
 -- Every action that is listed is a call that takes the record's key.
 SELECT is_empty($$SELECT action FROM unnest('{qualify_lead,disqualify_lead,reopen_lead,create_opportunity_from_lead,win_opportunity,lose_opportunity,reopen_opportunity,create_quote_from_opportunity,create_order_from_opportunity,

@@ -20,8 +20,10 @@ SELECT refused(format($$SELECT sales_crm.previous_stage(entity => 'opportunity',
 SELECT refused($$SELECT sales_crm.start_process(entity => 'opportunity', record_id => -1)$$, 'P0002', 'an unknown record');
 SELECT refused(format($$SELECT sales_crm.start_process(entity => 'opportunity', record_id => %s, process_name => 'none')$$, id('deal')), 'P0002', 'an unknown process');
 SELECT refused(format($$SELECT sales_crm.start_process(entity => 'opportunity', record_id => %s, process_name => 'Lead to Cash')$$, id('deal')), '22023', 'a process of leads');
-SELECT refused($$SELECT sales_crm.start_process(entity => 'account', record_id => 1)$$, '22023', 'accounts have no process');
+SELECT refused($$SELECT sales_crm.start_process(entity => 'account', record_id => 1)$$, 'P0002', 'an unknown account');
 SELECT refused($$SELECT sales_crm.start_process(entity => 'nothing', record_id => 1)$$, '42704', 'an unknown entity');
+SELECT refused($$SELECT sales_crm.start_process(entity => 'currency', record_id => 1)$$, '22023', 'a table without a number for a key');
+SELECT refused($$SELECT sales_crm.start_process(entity => 'process', record_id => 1)$$, '22023', 'a table of processes');
 SELECT refused($$SELECT sales_crm.next_stage(entity => 'opportunity', record_id => NULL)$$, '22004', 'no record');
 
 -- The gate lists what is missing; a yes/no column counts when true, a blank text does not.
