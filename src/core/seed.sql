@@ -23,7 +23,7 @@ INSERT INTO error_code (error_code, name, description, hint) VALUES
     ('SC005', 'pricing_incomplete', 'A line of the document has no price.', 'Column pricing_error of the lines says what is missing.'),
     ('SC006', 'customer_required', 'The document or opportunity names neither an account nor a contact, or the lead names no company to make an account of.', 'Fill account_id or contact_id, or the lead''s company_name or last_name.'),
     ('SC007', 'duplicate_record', 'A record like this one exists already.', 'Use the record found, or merge the two.'),
-    ('SC008', 'stage_requirement_missing', 'Required columns of the process stage are empty.', 'Fill the columns that the detail names.'),
+    ('SC008', 'stage_requirement_missing', 'Required steps of the process stage are not done.', 'Fill the columns and run the actions that the detail names.'),
     ('SC009', 'currency_mismatch', 'Records that belong together are in different currencies.', 'Choose a price list of the document''s currency; the currency of a document with lines is fixed.'),
     ('SC010', 'quantity_or_amount_exceeded', 'More would be paid, delivered or invoiced than is left.', 'Give at most what the detail says is left.'),
     ('SC011', 'already_converted', 'The record has its successor already: an order, an invoice, an open revision or payments.', 'Go on with that one, or cancel it first.'),

@@ -48,6 +48,7 @@ typedef struct Flow
 	int64		process_id;
 	char	   *process;
 	char	   *process_state;
+	bool		is_allowed;		/* to the caller, by process_role */
 	char	   *state;
 	FlowStage	stage;			/* the active one */
 	int			path_length;
@@ -126,6 +127,17 @@ extern List *flow_refusals(const Flow *flow, const char *action);
 extern void flow_raise(List *refusals);
 extern void flow_require(const Flow *flow, const char *action);
 extern FlowRefusal *flow_no_instance(FlowEntity entity, int64 record_id, const char *process_name);
+
+/* ---- role.c ---- */
+
+/* Whether the roles of the caller allow process p, in SQL text. */
+#define FLOW_SQL_ALLOWED \
+	"(NOT EXISTS (SELECT FROM @process_role r WHERE r.process_id = p.process_id) OR EXISTS (" \
+	"SELECT FROM @process_role r JOIN pg_catalog.pg_roles m ON m.rolname = r.role_name " \
+	"WHERE r.process_id = p.process_id AND pg_catalog.pg_has_role(m.oid, 'member')))"
+
+extern FlowRefusal *flow_role_refusal(const Flow *flow);
+extern void process_add_roles(void);
 
 /* ---- step.c ---- */
 extern List *flow_steps(const Flow *flow);

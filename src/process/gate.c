@@ -88,13 +88,15 @@ flow_refusals(const Flow *flow, const char *action)
 	return back_refusals(flow, action);
 }
 
-/* state_refusals looks at the states of instance and process. */
+/* state_refusals looks at the caller's roles and the states of instance and process. */
 static List *
 state_refusals(const Flow *flow, const char *action)
 {
 	bool		is_active = strcmp(flow->state, "active") == 0;
 	bool		revives = strcmp(action, "reactivate_process") == 0;
 
+	if (!flow->is_allowed)
+		return list_make1(flow_role_refusal(flow));
 	if (is_active == revives)
 		return list_make1(new_refusal(flow, ERRCODE_CRM_INVALID_STATE_TRANSITION,
 									  psprintf("%s() needs a process that is %s", action, revives ? "finished or aborted" : "active"),

@@ -57,7 +57,10 @@ static CrmStatement select_moves = {
 
 PG_FUNCTION_INFO_V1(process_guidance);
 
-/* process_guidance describes the current process of a record, or the one it would get. */
+/*
+ * process_guidance describes the current process of a record, or the one it
+ * would get. Of one that the caller's roles do not allow nothing is told.
+ */
 Datum
 process_guidance(PG_FUNCTION_ARGS)
 {
@@ -76,7 +79,7 @@ process_guidance(PG_FUNCTION_ARGS)
 		core_refuse_unknown(flow_entity_name(entity), id);
 	instance = flow_find(org, entity, id, NULL, true);
 	flow = instance ? flow_load(org, instance) : flow_default(org, entity, id, NULL);
-	if (flow)
+	if (flow && flow->is_allowed)
 	{
 		put_process(result, flow);
 		put_stages(result, flow);

@@ -20,16 +20,16 @@ static void lock_records(const Flow *flow, FlowEntity entity, int64 record_id);
 
 static CrmStatement select_instance = {
 	.sql = "SELECT i.process_id, p.name, p.state, i.state, i.path_length, i.lead_id, i.opportunity_id, "
-	"i.quote_id, i.invoice_id, i.sales_order_id, " STAGE_COLUMNS " FROM @process_instance i "
+	"i.quote_id, i.invoice_id, i.sales_order_id, " STAGE_COLUMNS ", " FLOW_SQL_ALLOWED " FROM @process_instance i "
 	"JOIN @process p ON p.process_id = i.process_id "
 	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id WHERE i.process_instance_id = $1",
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_default = {
-	.sql = "SELECT p.process_id, p.name, p.state, " STAGE_COLUMNS " FROM @process p, "
+	.sql = "SELECT p.process_id, p.name, p.state, " STAGE_COLUMNS ", " FLOW_SQL_ALLOWED " FROM @process p, "
 	"LATERAL (SELECT f.* FROM @process_stage f WHERE f.process_id = p.process_id "
 	"ORDER BY f.sort_order, f.process_stage_id LIMIT 1) s "
-	"WHERE CASE WHEN $2 IS NULL THEN p.state = 'active' AND s.entity = $1 ELSE p.name = $2 END "
+	"WHERE CASE WHEN $2 IS NULL THEN p.state = 'active' AND s.entity = $1 AND " FLOW_SQL_ALLOWED " ELSE p.name = $2 END "
 	"ORDER BY p.sort_order, p.process_id LIMIT 1",
 	.argtypes = {TEXTOID, TEXTOID}
 };
@@ -80,7 +80,7 @@ static CrmStatement update_deal = {
 /*
  * flow_find returns the instance of a record: the named process's, else the
  * one used last among those that are active (or, when asked, that ended), else
- * of the others; 0 = none.
+ * of the others; 0 = none. Those that the caller's roles allow come first.
  */
 int64
 flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name,
@@ -91,7 +91,7 @@ flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *
 	CrmStatement *find = core_intern(psprintf("SELECT i.process_instance_id FROM @process_instance i "
 											  "JOIN @process p USING (process_id) "
 											  "WHERE i.%s = $1 AND ($2 IS NULL OR p.name = $2) "
-											  "ORDER BY (i.state = 'active') = $3 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
+											  "ORDER BY " FLOW_SQL_ALLOWED " DESC, (i.state = 'active') = $3 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
 											  flow_entity(entity)->key), types);
 
 	return core_run(org, find, args) > 0 ? core_result_int8(0, 1) : 0;
@@ -117,13 +117,14 @@ flow_load(CrmOrganization *org, int64 id)
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		flow->records[i] = core_result_int8(0, 6 + i);
 	read_stage(&flow->stage, 0, 6 + FLOW_KNOWN);
+	flow->is_allowed = core_result_bool(0, 6 + FLOW_KNOWN + 4);
 	return flow;
 }
 
 /*
  * flow_default describes the instance that a process would get on a record:
- * the named one, else the first active one that begins with its table. NULL =
- * there is none.
+ * the named one, else the first active one that begins with its table and that
+ * the caller's roles allow. NULL = there is none.
  */
 Flow *
 flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name)
@@ -140,6 +141,7 @@ flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id, const cha
 	flow->process_state = core_result_name(0, 3);
 	flow->state = "active";
 	read_stage(&flow->stage, 0, 4);
+	flow->is_allowed = core_result_bool(0, 8);
 	flow->path_length = 1;
 	flow->origin = entity;
 	flow_set_record(flow, entity, record_id);

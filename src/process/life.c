@@ -92,6 +92,8 @@ process_switch(PG_FUNCTION_ARGS)
 
 	if (flow == NULL)
 		flow = flow_start(org, entity, id, process_name);
+	else if (!flow->is_allowed)
+		flow_raise(list_make1(flow_role_refusal(flow)));
 	else
 		flow_use(flow, "switch_process");
 	return core_end_id(flow->id);
@@ -118,6 +120,8 @@ flow_start(CrmOrganization *org, FlowEntity entity, int64 record_id, const char 
 
 	if (flow == NULL)
 		refuse_no_process(entity, process_name);
+	if (!flow->is_allowed)
+		flow_raise(list_make1(flow_role_refusal(flow)));
 	if (lifecycle_is_read_only(org, flow_entity_name(entity), state))
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
@@ -172,7 +176,7 @@ refuse_no_process(FlowEntity entity, const char *process_name)
 			(errcode(ERRCODE_NO_DATA_FOUND),
 			 process_name ? errmsg("process \"%s\" does not exist", process_name)
 			 : errmsg("no active process begins with %s", lifecycle_one(flow_entity(entity))),
-			 errdetail("Table \"process\" shows you none, or none with stages."),
+			 errdetail("Table \"process\" shows you none, none with stages, or none that your roles allow."),
 			 errhint("Insert a process with its stages and call activate_process()."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "process")));
 }

@@ -21,6 +21,7 @@ void
 process_init(void)
 {
 	process_add_definitions();
+	process_add_roles();
 	lifecycle_add_entity(&instance_entity);
 	process_add_hooks();
 	process_add_checks();

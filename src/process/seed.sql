@@ -94,6 +94,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'table', 'process_stage'),
     ('admin', 'table', 'process_step'),
     ('admin', 'table', 'process_branch'),
+    ('admin', 'table', 'process_role'),
     ('sell', 'table', 'process_instance'),
     ('admin', 'function', 'activate_process'),
     ('admin', 'function', 'deactivate_process'),

@@ -44,6 +44,10 @@ static CrmCheck checks[] = {
 			"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
 			"WHERE CASE s.entity WHEN 'lead' THEN i.lead_id WHEN 'opportunity' THEN i.opportunity_id WHEN 'quote' THEN i.quote_id "
 			"WHEN 'sales_order' THEN i.sales_order_id ELSE i.invoice_id END IS NULL"}},
+	{"process_completion", "process_step_completion", {
+			.sql = "SELECT c.process_step_completion_id, 'step \"' || t.label || '\" is no action of the process' FROM @process_step_completion c "
+			"JOIN @process_instance i USING (process_instance_id) JOIN @process_step t USING (process_step_id) "
+			"JOIN @process_stage s USING (process_stage_id) WHERE t.kind <> 'action' OR s.process_id <> i.process_id"}},
 	{"process_twice", "process_instance", {
 			.sql = "SELECT max(process_instance_id), 'process ' || process_id || ' works ' || count(*) || ' times on ' || entity || ' ' || record_id "
 			"FROM @process_instance GROUP BY process_id, entity, record_id HAVING count(*) > 1"}}
