@@ -137,6 +137,7 @@ sales_crm_repair(PG_FUNCTION_ARGS)
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
 	core_repair_organization(org);
 	activity_repair_types(org);
+	process_settle(org);
 	automation_settle(org);
 	security_restore_access(org);
 	version = schema_version(org);

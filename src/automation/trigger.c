@@ -37,7 +37,6 @@ static void make_missing(CrmOrganization *org);
 static bool is_there(Oid relid, const char *name, const char *entity);
 static void drop_needless(CrmOrganization *org);
 static bool is_free(Oid relid);
-static void run_as_table_owner(CrmOrganization *org, const char *table, const char *sql);
 
 /* in the order of CrmRuleSource */
 static const TriggerKind kinds[] =
@@ -112,11 +111,11 @@ make_missing(CrmOrganization *org)
 					 errhint("Grant USAGE to that role, then call sales_crm.repair().")));
 			continue;
 		}
-		run_as_table_owner(org, entity,
-						   psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
-									"FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
-									kind->name, kind->event, org->quoted, quote_identifier(entity),
-									kind->rows, quote_literal_cstr(entity)));
+		core_execute_as_owner(org, entity,
+							  psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
+									   "FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
+									   kind->name, kind->event, org->quoted, quote_identifier(entity),
+									   kind->rows, quote_literal_cstr(entity)));
 	}
 }
 
@@ -180,20 +179,4 @@ is_free(Oid relid)
 	if (!is_idle)
 		UnlockRelationOid(relid, AccessExclusiveLock);
 	return is_idle;
-}
-
-/* run_as_table_owner executes one statement as the owner of a table, since a trigger is his to make. */
-static void
-run_as_table_owner(CrmOrganization *org, const char *table, const char *sql)
-{
-	Oid			user;
-	int			context;
-	int			nest;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(core_owner(org, table), context | SECURITY_LOCAL_USERID_CHANGE);
-	nest = core_set_path("pg_catalog, pg_temp");
-	core_execute(sql);
-	AtEOXact_GUC(true, nest);
-	SetUserIdAndSecContext(user, context);
 }

@@ -85,6 +85,7 @@ extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *state
 									   const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
 extern void core_execute(const char *sql);
+extern void core_execute_as_owner(const CrmOrganization *org, const char *table, const char *sql);
 extern void core_forget(CrmOrganization *org, CrmStatement *statement);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);

@@ -13,6 +13,7 @@
 
 static void follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n);
 static void leave_lead(Flow *flow);
+static uint64 find_working(CrmOrganization *org, FlowEntity entity, int64 record_id);
 static uint64 find_instances(CrmRow *row, FlowEntity entity);
 static bool is_canceled(const Flow *flow, FlowEntity entity);
 static void change_over(Flow *flow, FlowEntity entity, int64 record_id);
@@ -82,7 +83,7 @@ follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n)
 static void
 leave_lead(Flow *flow)
 {
-	int64		opportunity_id = flow_related(flow, FLOW_OPPORTUNITY);
+	int64		opportunity_id = flow_related(flow, FLOW_OPPORTUNITY, NULL);
 	FlowStage  *next;
 
 	if (opportunity_id == 0)
@@ -184,32 +185,42 @@ change_over(Flow *flow, FlowEntity entity, int64 record_id)
 Datum
 process_release(PG_FUNCTION_ARGS)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
-	const CrmEntity *entity;
+	FlowEntity	entity;
 	uint64		found;
 	int64	   *ids;
 	bool	   *starts;
 
 	if (flow_none(org))
 		return PointerGetDatum(trigdata->tg_trigtuple);
-	entity = flow_entity(flow_entity_named(core_trigger_argument(trigdata, 0)));
+	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
 	SPI_connect();
-	{
-		CrmValue	args[] = {CRM_INT8(row_int8(core_row(trigdata), entity->key)), core_text_value(entity->name)};
-
-		found = core_run(org, core_intern(psprintf("SELECT process_instance_id, entity = $2 FROM @process_instance WHERE %s = $1 ORDER BY 1",
-												   entity->key), types), args);
-	}
+	found = find_working(org, entity, row_int8(core_row(trigdata), flow_entity(entity)->key));
 	ids = keys_of_result(found);
 	starts = palloc(sizeof(bool) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 		starts[i] = core_result_bool(i, 2);
 	for (uint64 i = 0; i < found; i++)
-		release_instance(org, ids[i], flow_entity_named(entity->name), starts[i]);
+		release_instance(org, ids[i], entity, starts[i]);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
+}
+
+/*
+ * find_working looks for the instances that work on a record, and tells which
+ * were started on it. Who may delete from a table of his own need not read the
+ * processes.
+ */
+static uint64
+find_working(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
+	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(flow_entity_name(entity))};
+	CrmStatement *find = core_intern(psprintf("SELECT i.process_instance_id, i.entity = $2 FROM @process_instance i WHERE %s ORDER BY 1",
+											  flow_works_on(entity)), types);
+
+	return entity < FLOW_KNOWN ? core_run(org, find, args) : core_run_as_owner(org, find, "process_instance", args);
 }
 
 /* release_instance deletes an instance with its history, or leads it back from a record. */

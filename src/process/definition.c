@@ -25,6 +25,7 @@ static void before_delete_stage(CrmRow *row);
 static void before_delete_part(CrmRow *row);
 static Datum set_state(FunctionCallInfo fcinfo, CrmMove *move, bool checks);
 static void check_process(CrmOrganization *org, int64 process_id, const char *name);
+static List *find_bad_tables(CrmOrganization *org, int64 process_id);
 static List *find_problems(CrmOrganization *org, int64 process_id);
 static List *find_bad_values(CrmOrganization *org, int64 process_id);
 static List *find_bad_rules(CrmOrganization *org, int64 process_id);
@@ -79,14 +80,22 @@ static CrmStatement select_problems = {
 	"UNION SELECT s.process_stage_id, n.process_stage_id FROM stage s JOIN stage n ON n.place = s.place + 1 "
 	"WHERE NOT EXISTS (SELECT FROM @process_branch b WHERE b.process_stage_id = s.process_stage_id AND b.operator = 'always')), "
 	"leads_to AS (SELECT from_id, to_id FROM edge UNION SELECT l.from_id, e.to_id FROM leads_to l JOIN edge e ON e.from_id = l.to_id), "
-	"relation (from_entity, to_entity) AS (VALUES ('lead', 'opportunity'), ('opportunity', 'lead'), ('quote', 'opportunity'), "
-	"('sales_order', 'opportunity'), ('invoice', 'opportunity'), ('opportunity', 'quote'), ('sales_order', 'quote'), ('quote', 'sales_order'), "
-	"('opportunity', 'sales_order'), ('invoice', 'sales_order'), ('sales_order', 'invoice'), ('opportunity', 'invoice')), "
-	"walk (id, place, entity, seen, returns, lost) AS (SELECT process_stage_id, place, entity, ARRAY[entity], 0, false FROM stage WHERE place = 1 "
+	"relation AS (" FLOW_SQL_RELATIONS "), "
+	"key AS MATERIALIZED (" FLOW_SQL_KEYS "), "
+	"link AS MATERIALIZED (SELECT l.from_entity, l.to_entity, l.name, l.column_name FROM (SELECT target AS from_entity, owner AS to_entity, "
+	"owner || '.' || column_name AS name, column_name FROM key UNION SELECT owner, target, owner || '.' || column_name, column_name FROM key) l "
+	"WHERE l.from_entity IN (SELECT entity FROM stage) AND l.to_entity IN (SELECT entity FROM stage) "
+	"AND NOT (l.from_entity IN (SELECT from_entity FROM relation) AND l.to_entity IN (SELECT from_entity FROM relation))), "
+	"walk (id, place, entity, seen, returns, lost, keys) AS (SELECT process_stage_id, place, entity, ARRAY[entity], 0, false, NULL::text[] FROM stage WHERE place = 1 "
 	"UNION SELECT t.process_stage_id, t.place, t.entity, "
 	"(SELECT array_agg(DISTINCT x ORDER BY x) FROM unnest(w.seen || t.entity) AS x), "
 	"least(2, w.returns + CASE WHEN t.entity <> w.entity AND t.entity = ANY (w.seen) THEN 1 ELSE 0 END), "
-	"w.lost OR (t.entity <> ALL (w.seen) AND NOT EXISTS (SELECT FROM relation r WHERE r.from_entity = ANY (w.seen) AND r.to_entity = t.entity)) "
+	"w.lost OR (t.entity <> ALL (w.seen) AND NOT EXISTS (SELECT FROM relation r WHERE r.from_entity = ANY (w.seen) AND r.to_entity = t.entity) "
+	"AND NOT EXISTS (SELECT FROM link l WHERE l.from_entity = ANY (w.seen) AND l.to_entity = t.entity)), "
+	"CASE WHEN t.entity <> ALL (w.seen) AND (t.relation_column IS NOT NULL "
+	"OR NOT EXISTS (SELECT FROM relation r WHERE r.from_entity = ANY (w.seen) AND r.to_entity = t.entity)) "
+	"THEN ARRAY(SELECT DISTINCT l.name FROM link l WHERE l.from_entity = ANY (w.seen) AND l.to_entity = t.entity "
+	"AND (t.relation_column IS NULL OR t.relation_column IN (l.name, l.column_name)) ORDER BY 1) END "
 	"FROM walk w JOIN edge e ON e.from_id = w.id JOIN stage t ON t.process_stage_id = e.to_id WHERE t.place > w.place) "
 
 	"SELECT 'process_stages', 'it has no stages', 'Insert rows into process_stage.' WHERE NOT EXISTS (SELECT FROM stage) "
@@ -115,8 +124,14 @@ static CrmStatement select_problems = {
 	"UNION ALL SELECT 'process_cycle', 'a path returns to tables it has left more than once', 'Let each path return to an earlier table once at most.' "
 	"FROM walk WHERE returns > 1 HAVING count(*) > 0 "
 	"UNION ALL SELECT DISTINCT 'process_relation', 'nothing leads to ' || w.entity || ' in stage \"' || s.name || '\"', "
-	"'Let a stage about a related table come before: lead, opportunity, quote, sales_order, invoice follow from each other.' "
+	"'Let a stage about a related table come before: lead, opportunity, quote, sales_order, invoice follow from each other, any other table over a foreign key.' "
 	"FROM walk w JOIN stage s ON s.process_stage_id = w.id WHERE w.lost AND w.entity <> (SELECT entity FROM stage WHERE place = 1) "
+	"UNION ALL SELECT DISTINCT 'process_relation_choice', 'several keys lead to ' || w.entity || ' in stage \"' || s.name || '\": ' || array_to_string(w.keys, ', '), "
+	"'Say in relation_column of the stage which of them counts, as column or table.column.' "
+	"FROM walk w JOIN stage s ON s.process_stage_id = w.id WHERE cardinality(w.keys) > 1 "
+	"UNION ALL SELECT DISTINCT 'process_relation_column', 'relation_column ' || s.relation_column || ' of stage \"' || s.name || '\" is no key between ' || s.entity || ' and a table before it', "
+	"'Name a column with a foreign key of its own, as column or table.column, or leave it empty.' "
+	"FROM stage s WHERE s.relation_column IS NOT NULL AND NOT EXISTS (SELECT FROM walk w WHERE w.id = s.process_stage_id AND cardinality(w.keys) > 0) "
 	"UNION ALL SELECT 'process_stage_reached', 'no path leads to stage \"' || name || '\"', 'Let a branch lead there, or leave the stage out.' "
 	"FROM stage WHERE process_stage_id NOT IN (SELECT id FROM walk)",
 	.argtypes = {INT8OID, OIDOID, INT4OID, INT4OID, INT4OID, INT4OID},
@@ -130,6 +145,10 @@ static CrmStatement select_conditions = {
 	.argtypes = {INT8OID}
 };
 
+static CrmStatement select_tables = {
+	.sql = "SELECT DISTINCT entity, min(name) FROM @process_stage WHERE process_id = $1 GROUP BY entity ORDER BY 1",
+	.argtypes = {INT8OID}
+};
 static CrmStatement select_actions = {
 	.sql = "SELECT t.rule_name, s.entity, t.label, s.name FROM @process_stage s JOIN @process_step t USING (process_stage_id) "
 	"WHERE s.process_id = $1 AND t.kind = 'action' ORDER BY s.sort_order, s.process_stage_id, t.sort_order, t.process_step_id",
@@ -257,6 +276,8 @@ set_state(FunctionCallInfo fcinfo, CrmMove *move, bool checks)
 	if (checks)
 		check_process(org, id, name);
 	lifecycle_move(org, move, id, from);
+	if (checks)
+		process_settle(org);
 	return core_end_text(move->to);
 }
 
@@ -264,12 +285,36 @@ set_state(FunctionCallInfo fcinfo, CrmMove *move, bool checks)
 static void
 check_process(CrmOrganization *org, int64 process_id, const char *name)
 {
-	List	   *problems = find_problems(org, process_id);
+	List	   *problems = find_bad_tables(org, process_id);
 
+	if (problems == NIL)
+		problems = find_problems(org, process_id);
 	if (problems == NIL)
 		problems = list_concat(find_bad_values(org, process_id), find_bad_rules(org, process_id));
 	if (problems != NIL)
 		raise_problems(problems, name);
+}
+
+/* find_bad_tables looks for stages about tables that no record can be of. */
+static List *
+find_bad_tables(CrmOrganization *org, int64 process_id)
+{
+	CrmValue	args[] = {CRM_INT8(process_id)};
+	int			n = core_run(org, &select_tables, args);
+	List	   *problems = NIL;
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *entity = core_result_name(i, 1);
+		char	   *problem = flow_table_problem(org, entity);
+
+		if (problem)
+			problems = lappend(problems,
+							   new_problem("process_stage_entity",
+										   psprintf("stage \"%s\" cannot be about \"%s\": %s", core_result_name(i, 2), entity, problem),
+										   "Name a table of the organization with a key of type bigint that is called as the table and _id."));
+	}
+	return problems;
 }
 
 static List *

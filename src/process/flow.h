@@ -87,6 +87,7 @@ extern const char *flow_entity_name(FlowEntity entity);
 extern const CrmEntity *flow_entity(FlowEntity entity);
 extern FlowEntity flow_entity_named(const char *name);
 extern FlowEntity flow_entity_argument(CrmOrganization *org, const char *name);
+extern char *flow_table_problem(CrmOrganization *org, const char *name);
 extern const char *flow_sql_name(FlowEntity entity);
 extern const char *flow_sql_key(FlowEntity entity);
 extern int64 flow_record(const Flow *flow, FlowEntity entity);
@@ -99,12 +100,17 @@ extern void flow_raise_event(const Flow *flow, const char *event, const FlowStag
 /* ---- instance.c ---- */
 extern int64 flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id,
 					   const char *process_name, bool prefers_active);
+extern const char *flow_works_on(FlowEntity entity);
 extern Flow *flow_load(CrmOrganization *org, int64 id);
 extern Flow *flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id,
 						  const char *process_name);
 extern Flow *flow_lock(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
 extern Flow *flow_hold(CrmOrganization *org, FlowEntity entity, int64 record_id,
 					   const char *process_name, bool prefers_active);
+extern void flow_lock_record(CrmOrganization *org, FlowEntity entity, int64 record_id);
+extern void flow_keep_record(CrmOrganization *org, FlowEntity entity, int64 record_id);
+extern bool flow_is_gone(CrmOrganization *org, FlowEntity entity, int64 record_id);
+extern void flow_write_others(const Flow *flow);
 extern char *flow_record_state(CrmOrganization *org, FlowEntity entity, int64 record_id);
 extern FlowStage *flow_path_stage(const Flow *flow, int position);
 extern void flow_write_path(const Flow *flow, const char *direction);
@@ -116,10 +122,39 @@ extern void flow_enter(Flow *flow, const FlowStage *stage, int position, const c
 
 /* ---- route.c ---- */
 extern FlowStage *flow_next(const Flow *flow);
-extern int64 flow_related(const Flow *flow, FlowEntity entity);
-extern const char *flow_relation_hint(FlowEntity entity);
+extern int64 flow_related(const Flow *flow, FlowEntity entity, const char *relation);
+extern const char *flow_relation_hint(const Flow *flow, const FlowStage *stage);
 extern bool flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 								 const char *column, const char *operator, const char *value);
+
+/* ---- relation.c ---- */
+
+/*
+ * The keys between tables of the organization whose schema is $2, in SQL
+ * text: owner is the table that has the column. What everybody's columns
+ * refer to is left out.
+ */
+#define FLOW_SQL_KEYS \
+	"SELECT r.relname::text COLLATE \"default\" AS owner, a.attname::text COLLATE \"default\" AS column_name, " \
+	"f.relname::text COLLATE \"default\" AS target FROM pg_catalog.pg_constraint k " \
+	"JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_class f ON f.oid = k.confrelid " \
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.conkey[1] " \
+	"JOIN pg_catalog.pg_attribute t ON t.attrelid = f.oid AND t.attnum = k.confkey[1] " \
+	"WHERE k.contype = 'f' AND cardinality(k.conkey) = 1 AND r.relnamespace = $2 AND f.relnamespace = $2 AND r.oid <> f.oid " \
+	"AND t.attname = f.relname || '_id' AND a.attname NOT IN ('created_by', 'modified_by') " \
+	"UNION ALL SELECT r.relname::text COLLATE \"default\", 'regarding_id', f.relname::text COLLATE \"default\" FROM pg_catalog.pg_class r " \
+	"JOIN pg_catalog.pg_attribute e ON e.attrelid = r.oid AND e.attname = 'regarding_entity' JOIN pg_catalog.pg_attribute i ON i.attrelid = r.oid " \
+	"AND i.attname = 'regarding_id' JOIN pg_catalog.pg_class f ON f.relnamespace = r.relnamespace AND f.oid <> r.oid AND f.relkind IN ('r', 'p') " \
+	"WHERE r.relnamespace = $2"
+
+/* Which tables of the sale lead to which, in SQL text. */
+#define FLOW_SQL_RELATIONS \
+	"SELECT * FROM (VALUES ('lead', 'opportunity'), ('opportunity', 'lead'), ('quote', 'opportunity'), " \
+	"('sales_order', 'opportunity'), ('invoice', 'opportunity'), ('opportunity', 'quote'), ('sales_order', 'quote'), ('quote', 'sales_order'), " \
+	"('opportunity', 'sales_order'), ('invoice', 'sales_order'), ('sales_order', 'invoice'), ('opportunity', 'invoice')) AS v (from_entity, to_entity)"
+
+extern int64 flow_linked(const Flow *flow, FlowEntity entity, const char *relation);
+extern char *flow_link_hint(const Flow *flow, FlowEntity entity, const char *relation);
 
 /* ---- gate.c ---- */
 extern List *flow_missing(const Flow *flow);
@@ -156,6 +191,9 @@ extern void process_add_definitions(void);
 
 /* ---- bring.c ---- */
 extern void process_add_hooks(void);
+
+/* ---- settle.c ---- */
+extern char *flow_check_records(CrmOrganization *org);
 
 /* ---- verify.c ---- */
 extern void process_add_checks(void);

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION release_process() IS 'Trigger function of records that proce
 
 CREATE FUNCTION activate_process(process_name text, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_activate';
-COMMENT ON FUNCTION activate_process(text) IS 'Checks a process that is draft or inactive and makes it active, so that records can use it; returns its state. From then on it is read-only. Errors: 22004 no name, P0002 unknown process, SC001 active already, 23514 naming each thing that is wrong: no stages, unknown columns, rules of action steps that nobody can run on the table, branches on columns of no step so far, branches that do not lead forward, stages that no path reaches, tables that no relation leads to, more than the settings process_max_... allow. Rule: D§5.1.';
+COMMENT ON FUNCTION activate_process(text) IS 'Checks a process that is draft or inactive and makes it active, so that records can use it; returns its state. From then on it is read-only. Errors: 22004 no name, P0002 unknown process, SC001 active already, 23514 naming each thing that is wrong: no stages, unknown columns, rules of action steps that nobody can run on the table, branches on columns of no step so far, branches that do not lead forward, stages that no path reaches, tables that no relation leads to, or several do and relation_column does not say which, tables that are not there or have no number for a key, more than the settings process_max_... allow. Rule: D§5.1.';
 
 CREATE FUNCTION deactivate_process(process_name text, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_deactivate';

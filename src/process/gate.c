@@ -17,6 +17,7 @@ static FlowRefusal *missing_step(const Flow *flow, const FlowStep *step);
 static char *called(const Flow *flow);
 static List *action_refusals(const Flow *flow);
 static List *state_refusals(const Flow *flow, const char *action);
+static List *gone_refusal(const Flow *flow, const char *action);
 static List *next_refusals(const Flow *flow);
 static List *back_refusals(const Flow *flow, const char *action);
 static List *finish_refusals(const Flow *flow);
@@ -77,6 +78,8 @@ flow_refusals(const Flow *flow, const char *action)
 {
 	List	   *refusals = state_refusals(flow, action);
 
+	if (refusals == NIL)
+		refusals = gone_refusal(flow, action);
 	if (refusals != NIL || strcmp(action, "abandon_process") == 0 || strcmp(action, "reactivate_process") == 0)
 		return refusals;
 	if (strcmp(action, "run_process_step") == 0)
@@ -122,6 +125,27 @@ action_refusals(const Flow *flow)
 								  "Fill the columns of its steps by an UPDATE, and go on with next_stage()."));
 }
 
+/*
+ * gone_refusal keeps an instance whose record vanished without a deletion that
+ * it was told of: TRUNCATE, a trigger that was taken off. It may go back, or be
+ * abandoned.
+ */
+static List *
+gone_refusal(const Flow *flow, const char *action)
+{
+	const CrmEntity *entity = flow_entity(flow->stage.entity);
+	int64		id = flow_record(flow, flow->stage.entity);
+
+	if (flow->stage.entity < FLOW_KNOWN || strcmp(action, "abandon_process") == 0 ||
+		(flow->path_length > 1 && (strcmp(action, "previous_stage") == 0 || strcmp(action, "set_stage") == 0)) ||
+		!flow_is_gone(flow->org, flow->stage.entity, id))
+		return NIL;
+	return list_make1(new_refusal(flow, ERRCODE_NO_DATA_FOUND,
+								  psprintf("the %s of stage \"%s\" is not there any more", entity->label, flow->stage.name),
+								  psprintf("%s stands on it.", called(flow)),
+								  flow->path_length > 1 ? "Use previous_stage() or abandon_process()." : "Use abandon_process()."));
+}
+
 /* next_refusals looks for a next stage, the steps of this one, and the record of the next. */
 static List *
 next_refusals(const Flow *flow)
@@ -137,7 +161,7 @@ next_refusals(const Flow *flow)
 	if (next->entity == flow->stage.entity)
 		refusals = closed_refusal(flow);
 	refusals = list_concat(refusals, flow_missing(flow));
-	if (flow_related(flow, next->entity) == 0)
+	if (flow_related(flow, next->entity, next->relation) == 0)
 		refusals = lappend(refusals, no_record(flow, next));
 	return refusals;
 }
@@ -174,8 +198,11 @@ closed_refusal(const Flow *flow)
 {
 	const CrmEntity *entity = flow_entity(flow->stage.entity);
 	int64		id = flow_record(flow, flow->stage.entity);
-	char	   *state = flow_record_state(flow->org, flow->stage.entity, id);
+	char	   *state;
 
+	if (flow->stage.entity >= FLOW_KNOWN && flow_is_gone(flow->org, flow->stage.entity, id))
+		return NIL;				/* gone_refusal() lets it go back */
+	state = flow_record_state(flow->org, flow->stage.entity, id);
 	if (state && !lifecycle_is_read_only(flow->org, entity->name, state))
 		return NIL;
 	return list_make1(new_refusal(flow, ERRCODE_CRM_RECORD_IS_READ_ONLY,
@@ -194,7 +221,7 @@ no_record(const Flow *flow, const FlowStage *next)
 					   psprintf("stage \"%s\" needs a record of \"%s\", and there is none", next->name, name),
 					   psprintf("No %s belongs to %s.", name,
 								lifecycle_called(flow_entity(flow->stage.entity), flow_record(flow, flow->stage.entity))),
-					   flow_relation_hint(next->entity));
+					   flow_relation_hint(flow, next));
 }
 
 /* flow_no_instance says that a record is in no process, or not in the one named. */

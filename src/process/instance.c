@@ -2,25 +2,32 @@
  * instance.c
  *	  Finding, locking and writing instances and their paths.
  *
- * The records come before the instance: first the record a call names and
- * the deal, in the order of FlowEntity, then the instance, then it is read.
+ * The records come before the instance: first the record a call names, the
+ * deal and the active stage's record, those of the sale in the order of
+ * FlowEntity, then others by the names of their tables, then the instance,
+ * then it is read.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "process/flow.h"
 #include "security/security.h"
 
 static void read_stage(FlowStage *stage, uint64 row, int column);
+static void read_others(Flow *flow);
 static void lock_records(const Flow *flow, FlowEntity entity, int64 record_id);
+static void lock_others(const Flow *flow, FlowEntity entity, int64 record_id);
+static const char *state_column(CrmOrganization *org, FlowEntity entity);
 
-#define STAGE_COLUMNS "s.process_stage_id, s.name, s.entity, s.category"
+#define STAGE_COLUMNS "s.process_stage_id, s.name, s.entity, s.category, s.relation_column"
 
 static CrmStatement select_instance = {
 	.sql = "SELECT i.process_id, p.name, p.state, i.state, i.path_length, i.lead_id, i.opportunity_id, "
-	"i.quote_id, i.invoice_id, i.sales_order_id, " STAGE_COLUMNS ", " FLOW_SQL_ALLOWED " FROM @process_instance i "
+	"i.quote_id, i.invoice_id, i.sales_order_id, " STAGE_COLUMNS ", " FLOW_SQL_ALLOWED ", i.entity, "
+	"EXISTS (SELECT FROM @process_instance_record o WHERE o.process_instance_id = i.process_instance_id) FROM @process_instance i "
 	"JOIN @process p ON p.process_id = i.process_id "
 	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id WHERE i.process_instance_id = $1",
 	.argtypes = {INT8OID}
@@ -32,6 +39,20 @@ static CrmStatement select_default = {
 	"WHERE CASE WHEN $2 IS NULL THEN p.state = 'active' AND s.entity = $1 AND " FLOW_SQL_ALLOWED " ELSE p.name = $2 END "
 	"ORDER BY p.sort_order, p.process_id LIMIT 1",
 	.argtypes = {TEXTOID, TEXTOID}
+};
+static CrmStatement select_others = {
+	.sql = "SELECT entity, record_id FROM @process_instance_record WHERE process_instance_id = $1 ORDER BY entity",
+	.argtypes = {INT8OID}
+};
+static CrmStatement upsert_other = {
+	.sql = "INSERT INTO @process_instance_record (process_instance_id, entity, record_id) VALUES ($1, $2, $3) "
+	"ON CONFLICT (process_instance_id, entity) DO UPDATE SET record_id = excluded.record_id "
+	"WHERE process_instance_record.record_id <> excluded.record_id",
+	.argtypes = {INT8OID, TEXTOID, INT8OID}
+};
+static CrmStatement delete_other = {
+	.sql = "DELETE FROM @process_instance_record WHERE process_instance_id = $1 AND entity = $2 AND $3 = 0",
+	.argtypes = {INT8OID, TEXTOID, INT8OID}
 };
 static CrmStatement lock_instance = {
 	.sql = "SELECT 1 FROM @process_instance WHERE process_instance_id = $1 FOR NO KEY UPDATE",
@@ -86,15 +107,36 @@ int64
 flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name,
 		  bool prefers_active)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, BOOLOID};
-	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(process_name), CRM_BOOL(prefers_active)};
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID, TEXTOID, BOOLOID};
+	CrmValue	args[] = {
+		CRM_INT8(record_id), core_text_value(flow_entity_name(entity)), core_text_value(process_name), CRM_BOOL(prefers_active)
+	};
 	CrmStatement *find = core_intern(psprintf("SELECT i.process_instance_id FROM @process_instance i "
 											  "JOIN @process p USING (process_id) "
-											  "WHERE i.%s = $1 AND ($2 IS NULL OR p.name = $2) "
-											  "ORDER BY " FLOW_SQL_ALLOWED " DESC, (i.state = 'active') = $3 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
-											  flow_entity(entity)->key), types);
+											  "WHERE %s AND ($3 IS NULL OR p.name = $3) "
+											  "ORDER BY " FLOW_SQL_ALLOWED " DESC, (i.state = 'active') = $4 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
+											  flow_works_on(entity)), types);
 
 	return core_run(org, find, args) > 0 ? core_result_int8(0, 1) : 0;
+}
+
+/* flow_works_on returns, in SQL text, whether instance i works on record $1 of a table, whose name is $2. */
+const char *
+flow_works_on(FlowEntity entity)
+{
+	return entity < FLOW_KNOWN ? psprintf("i.%s = $1", flow_entity(entity)->key)
+		: "i.process_instance_id IN (SELECT o.process_instance_id FROM @process_instance_record o WHERE o.entity = $2 AND o.record_id = $1)";
+}
+
+/* read_others reads the records of tables outside the sale. */
+static void
+read_others(Flow *flow)
+{
+	CrmValue	args[] = {CRM_INT8(flow->id)};
+	uint64		n = core_run(flow->org, &select_others, args);
+
+	for (uint64 i = 0; i < n; i++)
+		flow_set_record(flow, flow_entity_named(core_result_name(i, 1)), core_result_int8(i, 2));
 }
 
 /* flow_load reads an instance, NULL when it is not there. */
@@ -117,7 +159,10 @@ flow_load(CrmOrganization *org, int64 id)
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		flow->records[i] = core_result_int8(0, 6 + i);
 	read_stage(&flow->stage, 0, 6 + FLOW_KNOWN);
-	flow->is_allowed = core_result_bool(0, 6 + FLOW_KNOWN + 4);
+	flow->is_allowed = core_result_bool(0, 6 + FLOW_KNOWN + 5);
+	flow->origin = flow_entity_named(core_result_name(0, 6 + FLOW_KNOWN + 6));
+	if (core_result_bool(0, 6 + FLOW_KNOWN + 7))
+		read_others(flow);
 	return flow;
 }
 
@@ -141,7 +186,7 @@ flow_default(CrmOrganization *org, FlowEntity entity, int64 record_id, const cha
 	flow->process_state = core_result_name(0, 3);
 	flow->state = "active";
 	read_stage(&flow->stage, 0, 4);
-	flow->is_allowed = core_result_bool(0, 8);
+	flow->is_allowed = core_result_bool(0, 9);
 	flow->path_length = 1;
 	flow->origin = entity;
 	flow_set_record(flow, entity, record_id);
@@ -158,7 +203,7 @@ flow_hold(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *
 
 	if (id == 0)
 	{
-		lifecycle_lock(org, flow_entity(entity), record_id);
+		flow_lock_record(org, entity, record_id);
 		id = flow_find(org, entity, record_id, process_name, prefers_active);
 		if (id == 0)
 			return NULL;
@@ -202,20 +247,85 @@ lock_records(const Flow *flow, FlowEntity entity, int64 record_id)
 			core_run(flow->org, core_intern("SELECT 1 FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
 											types), args);
 	}
+	lock_others(flow, entity, record_id);
 }
 
-/* flow_record_state returns the state of a record, NULL where it is not there or hidden. */
+/* lock_others locks the record a call names and that of the active stage where they are of tables outside the sale. */
+static void
+lock_others(const Flow *flow, FlowEntity entity, int64 record_id)
+{
+	FlowEntity	active = flow->stage.entity;
+	int64		active_id = flow_record(flow, active);
+	bool		is_twice = active == entity && active_id == record_id;
+	bool		locks_active = active >= FLOW_KNOWN && !is_twice && !flow_is_gone(flow->org, active, active_id);
+	bool		comes_first = strcmp(flow_entity_name(active), flow_entity_name(entity)) < 0;
+
+	if (locks_active && comes_first)
+		flow_lock_record(flow->org, active, active_id);
+	if (entity >= FLOW_KNOWN)
+		flow_lock_record(flow->org, entity, record_id);
+	if (locks_active && !comes_first)
+		flow_lock_record(flow->org, active, active_id);
+}
+
+/* flow_lock_record locks a record that the caller may change; an unknown one is refused. */
+void
+flow_lock_record(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(record_id)};
+	char	   *lock = psprintf("SELECT 1 FROM @%s WHERE %s = $1 FOR NO KEY UPDATE", flow_sql_name(entity), flow_sql_key(entity));
+
+	if (core_run(org, core_intern(lock, types), args) == 0)
+		core_refuse_unknown(flow_entity_name(entity), record_id);
+}
+
+/*
+ * flow_keep_record keeps a record from being deleted until the transaction
+ * ends: who deletes it waits, and leads back the instance that came to it.
+ */
+void
+flow_keep_record(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(record_id)};
+	char	   *keep = psprintf("SELECT 1 FROM @%s WHERE %s = $1 FOR KEY SHARE", flow_sql_name(entity), flow_sql_key(entity));
+
+	if (core_run_as_owner(org, core_intern(keep, types), flow_entity_name(entity), args) == 0)
+		core_refuse_unknown(flow_entity_name(entity), record_id);
+}
+
+/* flow_is_gone tells that a record, or its table, is there no more, also not hidden from the caller. */
+bool
+flow_is_gone(CrmOrganization *org, FlowEntity entity, int64 record_id)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(record_id)};
+
+	if (!OidIsValid(get_relname_relid(flow_entity_name(entity), org->oid)))
+		return true;
+	return core_run_as_owner(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1", flow_sql_name(entity), flow_sql_key(entity)),
+											  types), flow_entity_name(entity), args) == 0;
+}
+
+/* flow_record_state returns the state of a record, NULL where it is not there or hidden; what has none is open. */
 char *
 flow_record_state(CrmOrganization *org, FlowEntity entity, int64 record_id)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(record_id)};
-	const CrmEntity *known = flow_entity(entity);
 
-	if (core_run(org, core_intern(psprintf("SELECT state FROM @%s WHERE %s = $1", known->name, known->key),
-								  types), args) == 0)
+	if (core_run(org, core_intern(psprintf("SELECT %s FROM @%s WHERE %s = $1", state_column(org, entity),
+										   flow_sql_name(entity), flow_sql_key(entity)), types), args) == 0)
 		return NULL;
 	return core_result_name(0, 1);
+}
+
+static const char *
+state_column(CrmOrganization *org, FlowEntity entity)
+{
+	return entity < FLOW_KNOWN || get_attnum(core_table(org, flow_entity_name(entity)), "state") != InvalidAttrNumber
+		? "coalesce(state::text, '')" : "''";
 }
 
 /* flow_path_stage returns the stage at a place of the path, NULL behind its ends. */
@@ -239,6 +349,7 @@ read_stage(FlowStage *stage, uint64 row, int column)
 	stage->name = core_result_name(row, column + 1);
 	stage->entity = flow_entity_named(core_result_name(row, column + 2));
 	stage->category = core_result_name(row, column + 3);
+	stage->relation = core_result_text(row, column + 4);
 }
 
 /* flow_enter makes a stage the active one at a place of the path, which is cut back to it. */
@@ -297,7 +408,25 @@ flow_write(Flow *flow, CrmTicket *ticket, const char *state, const char *reason)
 		args[5 + i] = CRM_ID(flow->records[i]);
 	if (lifecycle_run(flow->org, ticket, &update_instance, args) == 0)
 		core_refuse_unknown("process_instance", flow->id);
+	flow_write_others(flow);
 	flow->state = pstrdup(state);
+}
+
+/* flow_write_others stores the records of tables outside the sale as they are now. */
+void
+flow_write_others(const Flow *flow)
+{
+	ListCell   *cell;
+
+	foreach(cell, flow->others)
+	{
+		FlowRecord *record = lfirst(cell);
+		CrmValue	args[] = {
+			CRM_INT8(flow->id), core_text_value(flow_entity_name(record->entity)), CRM_INT8(record->id)
+		};
+
+		core_run_as_owner(flow->org, record->id != 0 ? &upsert_other : &delete_other, "process_instance_record", args);
+	}
 }
 
 /* flow_use makes an instance the one of its records that was used last. */

@@ -115,9 +115,12 @@ flow_held(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *
 Flow *
 flow_start(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *process_name)
 {
-	char	   *state = lifecycle_lock(org, flow_entity(entity), record_id);
-	Flow	   *flow = flow_default(org, entity, record_id, process_name);
+	char	   *state;
+	Flow	   *flow;
 
+	flow_lock_record(org, entity, record_id);
+	flow = flow_default(org, entity, record_id, process_name);
+	state = flow_record_state(org, entity, record_id);
 	if (flow == NULL)
 		refuse_no_process(entity, process_name);
 	if (!flow->is_allowed)
@@ -200,6 +203,7 @@ insert_instance(Flow *flow, FlowEntity entity, int64 record_id)
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[5 + i] = CRM_ID(flow->records[i]);
 	lifecycle_run(flow->org, &birth, &insert_flow, args);
+	flow_write_others(flow);
 	flow_write_path(flow, "start");
 	flow_move_deal(flow);
 }

@@ -9,6 +9,8 @@
 #include "process/flow.h"
 #include "process/life.h"
 
+static void forget_gone(Flow *flow);
+
 PG_FUNCTION_INFO_V1(process_next);
 PG_FUNCTION_INFO_V1(process_previous);
 PG_FUNCTION_INFO_V1(process_set_stage);
@@ -24,12 +26,16 @@ process_next(PG_FUNCTION_ARGS)
 	FlowEntity	entity = flow_entity_argument(org, name);
 	Flow	   *flow = flow_hold(org, entity, id, process_name, true);
 	FlowStage  *next;
+	int64		next_id;
 
 	if (flow == NULL)
 		flow = flow_start(org, entity, id, process_name);
 	flow_require(flow, "next_stage");
 	next = flow_next(flow);
-	flow_advance(flow, next, flow_related(flow, next->entity));
+	next_id = flow_related(flow, next->entity, next->relation);
+	if (next->entity != flow->stage.entity)
+		flow_keep_record(org, next->entity, next_id);
+	flow_advance(flow, next, next_id);
 	return core_end_text(flow->stage.name);
 }
 
@@ -40,6 +46,7 @@ process_previous(PG_FUNCTION_ARGS)
 	Flow	   *flow = flow_held_argument(fcinfo, core_optional_text(fcinfo, 2));
 
 	flow_require(flow, "previous_stage");
+	forget_gone(flow);
 	flow_enter(flow, flow_path_stage(flow, flow->path_length - 1), flow->path_length - 1, "back");
 	return core_end_text(flow->stage.name);
 }
@@ -59,6 +66,7 @@ process_set_stage(PG_FUNCTION_ARGS)
 
 		if (stage && strcmp(stage->name, name) == 0)
 		{
+			forget_gone(flow);
 			if (i < flow->path_length)
 				flow_enter(flow, stage, i, "set");
 			return core_end_text(name);
@@ -72,6 +80,16 @@ process_set_stage(PG_FUNCTION_ARGS)
 			 errdetail("The path is: %s.", path ? path : "empty"),
 			 errhint("Name a stage of the path; next_stage() leads on, one stage at a time."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "process_instance")));
+}
+
+/* forget_gone lets go of the active stage's record when it is not there any more. */
+static void
+forget_gone(Flow *flow)
+{
+	FlowEntity	entity = flow->stage.entity;
+
+	if (entity >= FLOW_KNOWN && flow_is_gone(flow->org, entity, flow_record(flow, entity)))
+		flow_set_record(flow, entity, 0);
 }
 
 /* flow_advance enters the next stage, with the record that it is about. */

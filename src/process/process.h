@@ -32,6 +32,7 @@ extern ProcessRuleCheckHook process_rule_check_hook;
 
 extern void process_rule_ran(CrmOrganization *org, const char *rule, const int64 *record_ids, int n);
 
+extern void process_settle(CrmOrganization *org);
 extern void process_init(void);
 
 #endif							/* CRM_PROCESS_H */

@@ -28,7 +28,7 @@ static CrmStatement select_branches = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_following = {
-	.sql = "SELECT s.process_stage_id, s.name, s.entity, s.category FROM @process_stage a "
+	.sql = "SELECT s.process_stage_id, s.name, s.entity, s.category, s.relation_column FROM @process_stage a "
 	"JOIN @process_stage s ON s.process_id = a.process_id AND CASE WHEN $2 IS NULL "
 	"THEN (s.sort_order, s.process_stage_id) > (a.sort_order, a.process_stage_id) ELSE s.process_stage_id = $2 END "
 	"WHERE a.process_stage_id = $1 ORDER BY s.sort_order, s.process_stage_id LIMIT 1",
@@ -97,6 +97,7 @@ flow_next(const Flow *flow)
 	stage->name = core_result_name(0, 2);
 	stage->entity = flow_entity_named(core_result_name(0, 3));
 	stage->category = core_result_name(0, 4);
+	stage->relation = core_result_text(0, 5);
 	return stage;
 }
 
@@ -148,8 +149,7 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
 	static const char *const comparisons[] = {"=", "<>", "<", "<=", ">", ">="};
-	const CrmEntity *known = flow_entity(entity);
-	Oid			relid = core_table(org, known->name);
+	Oid			relid = core_table(org, flow_entity_name(entity));
 	AttrNumber	number = get_attnum(relid, column);
 	const char *quoted = quote_identifier(column);
 	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(value)};
@@ -173,31 +173,38 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 	if (condition == NULL)
 		return false;
 	if (core_run(org, core_intern(psprintf("SELECT coalesce(%s, false), $2 FROM (SELECT 1) one LEFT JOIN @%s r ON r.%s = $1",
-										   condition, known->name, known->key), types), args) == 0)
+										   condition, flow_sql_name(entity), flow_sql_key(entity)), types), args) == 0)
 		return false;
 	return core_result_bool(0, 1);
 }
 
-/* flow_related returns the record of a table that follows from those of an instance, 0 = none. */
+/*
+ * flow_related returns the record of a table that follows from those of an
+ * instance, 0 = none; relation names the key that leads to it, NULL = the only
+ * one. What the instance was started on it keeps.
+ */
 int64
-flow_related(const Flow *flow, FlowEntity entity)
+flow_related(const Flow *flow, FlowEntity entity, const char *relation)
 {
 	CrmValue	args[FLOW_KNOWN];
-	int64		related;
+	int64		related = 0;
 
-	if (entity == flow->stage.entity)
-		return flow->records[entity];
+	if (entity == flow->stage.entity || entity == flow->origin)
+		return flow_record(flow, entity);
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[i] = CRM_ID(flow->records[i]);
-	related = core_run(flow->org, &relations[entity], args) > 0 ? core_result_int8(0, 1) : 0;
-	if (related == 0 && flow->stage.entity != FLOW_LEAD)
+	if (entity < FLOW_KNOWN && relation == NULL && core_run(flow->org, &relations[entity], args) > 0)
+		related = core_result_int8(0, 1);
+	if (entity < FLOW_KNOWN && related == 0 && flow->stage.entity != FLOW_LEAD)
 		related = flow->records[entity];
+	if (related == 0 && (entity >= FLOW_KNOWN || flow->others != NIL))
+		related = flow_linked(flow, entity, relation);
 	return related;
 }
 
-/* flow_relation_hint names the calls that make a record of a table. */
+/* flow_relation_hint names the calls that make a record for a stage, or the key that would lead to it. */
 const char *
-flow_relation_hint(FlowEntity entity)
+flow_relation_hint(const Flow *flow, const FlowStage *stage)
 {
 	static const char *const hints[FLOW_KNOWN] = {
 		[FLOW_LEAD] = "Only a deal that was made from a lead has one.",
@@ -206,6 +213,11 @@ flow_relation_hint(FlowEntity entity)
 		[FLOW_INVOICE] = "Use fulfill_order() or create_invoice_from_order().",
 		[FLOW_ORDER] = "Use accept_quote(), create_order_from_quote() or create_order_from_opportunity()."
 	};
+	char	   *hint = NULL;
 
-	return hints[entity];
+	if (stage->entity >= FLOW_KNOWN || flow->others != NIL)
+		hint = flow_link_hint(flow, stage->entity, stage->relation);
+	if (hint)
+		return hint;
+	return stage->entity < FLOW_KNOWN ? hints[stage->entity] : "No key leads there any more; see process_stage.relation_column.";
 }

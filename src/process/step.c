@@ -7,10 +7,12 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "process/flow.h"
 #include "security/security.h"
 
+static char *value_of(CrmOrganization *org, FlowEntity entity);
 static FlowStep *read_step(uint64 row);
 static FlowStep *action_named(const Flow *flow, const char *label);
 static void note_completion(const Flow *flow, const FlowStep *step, int64 record_id, const char *state);
@@ -52,15 +54,25 @@ flow_steps(const Flow *flow)
 											  "ELSE CASE jsonb_typeof(v.value) WHEN 'null' THEN false WHEN 'boolean' THEN v.value = 'true' "
 											  "ELSE btrim(v.value #>> '{}') <> '' END END, false), c.completed_at FROM @process_step t "
 											  "LEFT JOIN @process_step_completion c ON c.process_step_id = t.process_step_id AND c.process_instance_id = $3 "
-											  "LEFT JOIN LATERAL (SELECT to_jsonb(r) -> t.column_name AS value FROM @%1$s r WHERE r.%2$s = $2) v ON t.column_name IS NOT NULL "
+											  "LEFT JOIN LATERAL (%s) v ON t.column_name IS NOT NULL "
 											  "WHERE t.process_stage_id = $1 ORDER BY t.sort_order, t.process_step_id",
-											  flow_sql_name(flow->stage.entity), flow_sql_key(flow->stage.entity)), types);
+											  value_of(flow->org, flow->stage.entity)), types);
 	uint64		n = core_run(flow->org, find, args);
 	List	   *steps = NIL;
 
 	for (uint64 i = 0; i < n; i++)
 		steps = lappend(steps, read_step(i));
 	return steps;
+}
+
+/* value_of returns the query of step t's column in record $2; a table that was dropped has no values. */
+static char *
+value_of(CrmOrganization *org, FlowEntity entity)
+{
+	if (!OidIsValid(get_relname_relid(flow_entity_name(entity), org->oid)))
+		return "SELECT NULL::jsonb AS value";
+	return psprintf("SELECT to_jsonb(r) -> t.column_name AS value FROM @%s r WHERE r.%s = $2",
+					flow_sql_name(entity), flow_sql_key(entity));
 }
 
 /* read_step takes a step out of the last result. */

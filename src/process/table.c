@@ -103,26 +103,36 @@ add_table(const char *name)
 FlowEntity
 flow_entity_argument(CrmOrganization *org, const char *name)
 {
+	char	   *problem = flow_table_problem(org, name);
+
+	if (problem)
+		ereport(ERROR,
+				(errcode(OidIsValid(get_relname_relid(name, org->oid)) ? ERRCODE_INVALID_PARAMETER_VALUE : ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("processes do not work on \"%s\": %s", name, problem),
+				 errdetail("A process works on records of a table such as lead or opportunity, or of one of your own in organization \"%s\".", org->name),
+				 errhint("Check entity and sales_crm.organization.")));
+	return flow_entity_named(name);
+}
+
+/* flow_table_problem says why stages cannot be about a table, NULL = they can. */
+char *
+flow_table_problem(CrmOrganization *org, const char *name)
+{
 	Oid			relid = get_relname_relid(name, org->oid);
 	const CrmEntity *registered = lifecycle_find_entity(name);
 	const char *key = registered ? registered->key : psprintf("%s_id", name);
 	AttrNumber	column;
 
 	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("\"%s\" is no table of organization \"%s\"", name, org->name),
-				 errdetail("A process works on records of a table such as lead or opportunity, or of one of your own."),
-				 errhint("Check entity and sales_crm.organization.")));
+		return "there is no such table";
+	if (get_rel_relkind(relid) != RELKIND_RELATION && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		return "it is no table";
+	if (is_ours(name))
+		return "it holds processes themselves";
 	column = get_attnum(relid, key);
-	if ((get_rel_relkind(relid) != RELKIND_RELATION && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE) ||
-		column == InvalidAttrNumber || get_atttype(relid, column) != INT8OID || is_ours(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("processes do not work on \"%s\"", name),
-				 errdetail("A stage is about a table with a key %s of type bigint, but for the tables of processes themselves.", key),
-				 errhint("Give entity => such a table.")));
-	return flow_entity_named(name);
+	if (column == InvalidAttrNumber || get_atttype(relid, column) != INT8OID)
+		return psprintf("it has no key %s of type bigint", key);
+	return NULL;
 }
 
 /* is_ours tells the tables of processes themselves. */

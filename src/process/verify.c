@@ -38,12 +38,14 @@ static CrmCheck checks[] = {
 			"OR (i.sales_order_id IS NOT NULL AND i.invoice_id IS NOT NULL AND v.sales_order_id IS DISTINCT FROM i.sales_order_id "
 			"AND (v.opportunity_id IS NULL OR v.opportunity_id IS DISTINCT FROM i.opportunity_id)) "
 			"OR CASE i.entity WHEN 'lead' THEN i.lead_id WHEN 'opportunity' THEN i.opportunity_id WHEN 'quote' THEN i.quote_id "
-			"WHEN 'sales_order' THEN i.sales_order_id ELSE i.invoice_id END IS DISTINCT FROM i.record_id"}},
+			"WHEN 'sales_order' THEN i.sales_order_id WHEN 'invoice' THEN i.invoice_id "
+			"ELSE (SELECT o.record_id FROM @process_instance_record o WHERE o.process_instance_id = i.process_instance_id AND o.entity = i.entity) END IS DISTINCT FROM i.record_id"}},
 	{"process_active_record", "process_instance", {
 			.sql = "SELECT i.process_instance_id, 'stage \"' || s.name || '\" has no ' || s.entity FROM @process_instance i "
 			"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
 			"WHERE CASE s.entity WHEN 'lead' THEN i.lead_id WHEN 'opportunity' THEN i.opportunity_id WHEN 'quote' THEN i.quote_id "
-			"WHEN 'sales_order' THEN i.sales_order_id ELSE i.invoice_id END IS NULL"}},
+			"WHEN 'sales_order' THEN i.sales_order_id WHEN 'invoice' THEN i.invoice_id "
+			"ELSE (SELECT o.record_id FROM @process_instance_record o WHERE o.process_instance_id = i.process_instance_id AND o.entity = s.entity) END IS NULL"}},
 	{"process_completion", "process_step_completion", {
 			.sql = "SELECT c.process_step_completion_id, 'step \"' || t.label || '\" is no action of the process' FROM @process_step_completion c "
 			"JOIN @process_instance i USING (process_instance_id) JOIN @process_step t USING (process_step_id) "
@@ -58,4 +60,5 @@ void
 process_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
+	core_add_built_check("process_record_gone", "process_instance", flow_check_records);
 }

@@ -1,0 +1,212 @@
+/*
+ * relation.c
+ *	  From the records of an instance to that of a table outside the sale: over
+ *	  a foreign key of one column between the two tables, or over
+ *	  regarding_entity and regarding_id.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "process/flow.h"
+
+/* A key between the table of a stage and one that the path has been through. */
+typedef struct Link
+{
+	FlowEntity	from;			/* the table before */
+	bool		points_back;	/* the stage's table refers to it */
+	char	   *column;
+} Link;
+
+static bool follows_in_sale(const Flow *flow, FlowEntity entity);
+static List *seen_tables(const Flow *flow);
+static List *find_links(const Flow *flow, FlowEntity entity, const char *relation);
+static void refuse_choice(const Flow *flow, FlowEntity entity, List *links);
+static int64 follow(const Flow *flow, FlowEntity entity, const Link *link);
+static bool is_same_key(const Link *a, const Link *b);
+static char *link_name(const Link *link, FlowEntity entity);
+
+static CrmStatement select_seen = {
+	.sql = "SELECT DISTINCT s.entity FROM @process_stage_history h JOIN @process_stage s USING (process_stage_id) "
+	"WHERE h.process_instance_id = $1 AND h.path_position IS NOT NULL ORDER BY 1",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_relation = {
+	.sql = "SELECT 1 FROM (" FLOW_SQL_RELATIONS ") r WHERE r.from_entity = $1 AND r.to_entity = $2",
+	.argtypes = {TEXTOID, TEXTOID}
+};
+static CrmStatement select_links = {
+	.sql = "SELECT DISTINCT l.owner = $1, l.column_name FROM (" FLOW_SQL_KEYS ") l "
+	"WHERE ((l.owner = $1 AND l.target = $3) OR (l.owner = $3 AND l.target = $1)) "
+	"AND ($4 IS NULL OR $4 IN (l.column_name, l.owner || '.' || l.column_name)) ORDER BY 1, 2",
+	.argtypes = {TEXTOID, OIDOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * flow_linked returns the record of a table that a key leads to from those of
+ * an instance, 0 = none: the one it has when the path has been there, else the
+ * row referred to, or the newest that refers to one of its records.
+ */
+int64
+flow_linked(const Flow *flow, FlowEntity entity, const char *relation)
+{
+	List	   *links;
+	ListCell   *cell;
+	int64		found = 0;
+
+	if (list_member_int(seen_tables(flow), entity))
+		return flow_record(flow, entity);
+	if (follows_in_sale(flow, entity))
+		return 0;
+	links = find_links(flow, entity, relation);
+	refuse_choice(flow, entity, links);
+	foreach(cell, links)
+		found = Max(found, follow(flow, entity, lfirst(cell)));
+	return found;
+}
+
+/* follows_in_sale tells whether a table of the sale follows from one on the path, and so over no other key. */
+static bool
+follows_in_sale(const Flow *flow, FlowEntity entity)
+{
+	ListCell   *cell;
+
+	if (entity >= FLOW_KNOWN)
+		return false;
+	foreach(cell, seen_tables(flow))
+	{
+		CrmValue	args[] = {core_text_value(flow_entity_name(lfirst_int(cell))), core_text_value(flow_entity_name(entity))};
+
+		if (core_run(flow->org, &find_relation, args) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* seen_tables returns the tables of the stages on the path. */
+static List *
+seen_tables(const Flow *flow)
+{
+	CrmValue	args[] = {CRM_INT8(flow->id)};
+	uint64		n;
+	List	   *seen = NIL;
+
+	if (flow->id == 0)
+		return list_make1_int(flow->stage.entity);
+	n = core_run(flow->org, &select_seen, args);
+	for (uint64 i = 0; i < n; i++)
+		seen = lappend_int(seen, flow_entity_named(core_result_name(i, 1)));
+	return seen;
+}
+
+/* find_links looks for keys between a table and those of the path that have a record. */
+static List *
+find_links(const Flow *flow, FlowEntity entity, const char *relation)
+{
+	List	   *links = NIL;
+	ListCell   *cell;
+
+	foreach(cell, seen_tables(flow))
+	{
+		FlowEntity	from = lfirst_int(cell);
+		CrmValue	args[] = {
+			core_text_value(flow_entity_name(entity)), CRM_DATUM(ObjectIdGetDatum(flow->org->oid)),
+			core_text_value(flow_entity_name(from)), core_text_value(relation)
+		};
+		bool		leads = flow_record(flow, from) != 0 && (from >= FLOW_KNOWN || entity >= FLOW_KNOWN);
+		uint64		n = leads ? core_run(flow->org, &select_links, args) : 0;
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			Link	   *link = palloc(sizeof(Link));
+
+			link->from = from;
+			link->points_back = core_result_bool(i, 1);
+			link->column = core_result_name(i, 2);
+			links = lappend(links, link);
+		}
+	}
+	return links;
+}
+
+/* refuse_choice refuses more than one key; activate_process() looks for them, but a table may get another later. */
+static void
+refuse_choice(const Flow *flow, FlowEntity entity, List *links)
+{
+	char	   *all = NULL;
+	bool		differs = false;
+	ListCell   *cell;
+
+	foreach(cell, links)
+	{
+		Link	   *link = lfirst(cell);
+
+		differs |= !is_same_key(link, linitial(links));
+		all = all ? psprintf("%s, %s", all, link_name(link, entity)) : link_name(link, entity);
+	}
+	if (differs)
+		ereport(ERROR,
+				(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+				 errmsg("several keys lead to the %s of the next stage of process \"%s\"", flow_entity(entity)->label, flow->process),
+				 errdetail("Keys are: %s.", all),
+				 errhint("Have an administrator say in process_stage.relation_column which of them counts."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "process_stage"),
+				 err_generic_string(PG_DIAG_COLUMN_NAME, "relation_column")));
+}
+
+/* is_same_key tells whether two links are one key: what regards any of the records is found over one. */
+static bool
+is_same_key(const Link *a, const Link *b)
+{
+	return a->points_back == b->points_back && strcmp(a->column, b->column) == 0 &&
+		(a->points_back || a->from == b->from);
+}
+
+static char *
+link_name(const Link *link, FlowEntity entity)
+{
+	return psprintf("%s.%s", flow_entity_name(link->points_back ? entity : link->from), link->column);
+}
+
+/* follow goes over a key to a record that the caller sees. */
+static int64
+follow(const Flow *flow, FlowEntity entity, const Link *link)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
+	const char *column = quote_identifier(link->column);
+	bool		regards = strcmp(link->column, "regarding_id") == 0;
+	char	   *sql;
+
+	if (link->points_back)
+		sql = psprintf("SELECT max(t.%1$s), $2 FROM @%2$s t WHERE t.%3$s = $1%4$s", flow_sql_key(entity), flow_sql_name(entity),
+					   column, regards ? " AND t.regarding_entity = $2" : "");
+	else
+		sql = psprintf("SELECT t.%1$s, $2 FROM @%2$s f JOIN @%3$s t ON t.%1$s = f.%4$s WHERE f.%5$s = $1%6$s", flow_sql_key(entity),
+					   flow_sql_name(link->from), flow_sql_name(entity), column, flow_sql_key(link->from),
+					   regards ? " AND f.regarding_entity = $2" : "");
+	{
+		CrmValue	args[] = {
+			CRM_INT8(flow_record(flow, link->from)),
+			core_text_value(flow_entity_name(link->points_back ? link->from : entity))
+		};
+
+		return core_run(flow->org, core_intern(sql, types), args) > 0 ? core_result_int8(0, 1) : 0;
+	}
+}
+
+/* flow_link_hint says how a record of a table comes about, NULL where no key leads to it. */
+char *
+flow_link_hint(const Flow *flow, FlowEntity entity, const char *relation)
+{
+	List	   *links = find_links(flow, entity, relation);
+	Link	   *link;
+	char	   *record;
+
+	if (links == NIL)
+		return NULL;
+	link = llast(links);
+	record = lifecycle_called(flow_entity(link->from), flow_record(flow, link->from));
+	return link->points_back ? psprintf("Insert a row into %s whose %s leads to %s.", flow_entity_name(entity), link->column, record)
+		: psprintf("Fill column %s of %s.", link->column, record);
+}
