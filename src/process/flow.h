@@ -88,6 +88,7 @@ extern const CrmEntity *flow_entity(FlowEntity entity);
 extern FlowEntity flow_entity_named(const char *name);
 extern FlowEntity flow_entity_argument(CrmOrganization *org, const char *name);
 extern char *flow_table_problem(CrmOrganization *org, const char *name);
+extern bool flow_is_readable(CrmOrganization *org, FlowEntity entity);
 extern const char *flow_sql_name(FlowEntity entity);
 extern const char *flow_sql_key(FlowEntity entity);
 extern int64 flow_record(const Flow *flow, FlowEntity entity);

@@ -316,6 +316,8 @@ flow_record_state(CrmOrganization *org, FlowEntity entity, int64 record_id)
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(record_id)};
 
+	if (!flow_is_readable(org, entity))
+		return NULL;
 	if (core_run(org, core_intern(psprintf("SELECT %s FROM @%s WHERE %s = $1", state_column(org, entity),
 										   flow_sql_name(entity), flow_sql_key(entity)), types), args) == 0)
 		return NULL;

@@ -123,7 +123,7 @@ flow_start(CrmOrganization *org, FlowEntity entity, int64 record_id, const char 
 	state = flow_record_state(org, entity, record_id);
 	if (flow == NULL)
 		refuse_no_process(entity, process_name);
-	if (!flow->is_allowed)
+	else if (!flow->is_allowed)
 		flow_raise(list_make1(flow_role_refusal(flow)));
 	if (lifecycle_is_read_only(org, flow_entity_name(entity), state))
 		ereport(ERROR,

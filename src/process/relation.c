@@ -178,6 +178,8 @@ follow(const Flow *flow, FlowEntity entity, const Link *link)
 	bool		regards = strcmp(link->column, "regarding_id") == 0;
 	char	   *sql;
 
+	if (!flow_is_readable(flow->org, entity) || !flow_is_readable(flow->org, link->from))
+		return 0;
 	if (link->points_back)
 		sql = psprintf("SELECT max(t.%1$s), $2 FROM @%2$s t WHERE t.%3$s = $1%4$s", flow_sql_key(entity), flow_sql_name(entity),
 					   column, regards ? " AND t.regarding_entity = $2" : "");

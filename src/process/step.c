@@ -7,7 +7,6 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "process/flow.h"
 #include "security/security.h"
@@ -65,11 +64,11 @@ flow_steps(const Flow *flow)
 	return steps;
 }
 
-/* value_of returns the query of step t's column in record $2; a table that was dropped has no values. */
+/* value_of returns the query of step t's column in record $2; a table that was dropped, or that the caller may not read, has no values. */
 static char *
 value_of(CrmOrganization *org, FlowEntity entity)
 {
-	if (!OidIsValid(get_relname_relid(flow_entity_name(entity), org->oid)))
+	if (!flow_is_readable(org, entity))
 		return "SELECT NULL::jsonb AS value";
 	return psprintf("SELECT to_jsonb(r) -> t.column_name AS value FROM @%s r WHERE r.%s = $2",
 					flow_sql_name(entity), flow_sql_key(entity));

@@ -7,6 +7,8 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -133,6 +135,18 @@ flow_table_problem(CrmOrganization *org, const char *name)
 	if (column == InvalidAttrNumber || get_atttype(relid, column) != INT8OID)
 		return psprintf("it has no key %s of type bigint", key);
 	return NULL;
+}
+
+/* flow_is_readable tells that a table is there and the caller may read it; what he may not reads as hidden. */
+bool
+flow_is_readable(CrmOrganization *org, FlowEntity entity)
+{
+	Oid			relid;
+
+	if (entity < FLOW_KNOWN)
+		return true;
+	relid = get_relname_relid(flow_entity_name(entity), org->oid);
+	return OidIsValid(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
 /* is_ours tells the tables of processes themselves. */

@@ -84,7 +84,7 @@ INSERT INTO visit (opportunity_id) VALUES (id('deal')), (id('deal'));
 SELECT remember('visit', max(visit_id)), remember('old visit', min(visit_id)) FROM visit \gset
 SELECT is(sales_crm.next_stage(entity => 'opportunity', record_id => id('deal')), 'Visit', 'on to the visit');
 SELECT is(way_of('visit', id('visit')) || ', ' || way_of('visit', id('old visit')), 'active: Deal > Visit, none', 'the newest one');
-SELECT is((SELECT string_agg(concat_ws(' ', section, name, replace(detail, id('visit')::text, 'N'), value, is_done), ', ') FROM sales_crm.process_guidance(entity => 'visit', id => id('visit')) WHERE section IN ('stage', 'step')),
+SELECT is((SELECT string_agg(concat_ws(' ', section, name, replace(detail, 'visit ' || id('visit'), 'visit N'), value, is_done), ', ') FROM sales_crm.process_guidance(entity => 'visit', id => id('visit')) WHERE section IN ('stage', 'step')),
 	format('stage Deal opportunity %s t, stage Visit visit N f, step Agenda visit.agenda f, step Is Over visit.is_over f, step Guests visit.guests f', id('deal')), 'guidance, by the visit');
 SELECT is((SELECT string_agg(reason, '; ') FROM sales_crm.why_not(entity => 'visit', id => id('visit'), action => 'next_stage')),
 	'stage "Visit" requires "Agenda"; stage "Visit" requires "Is Over"; stage "Report" needs a record of "visit_report", and there is none', 'why not');
@@ -204,6 +204,23 @@ CREATE ROLE tap_seller;
 SELECT sales_crm.grant_access(role => 'tap_seller', level => 'sell') \gset
 GRANT USAGE ON SCHEMA tap TO tap_seller;
 GRANT SELECT ON tap.named TO tap_seller;
+-- Who may not read it is guided without its values, and his orders are made.
+REVOKE SELECT ON visit FROM tap_seller;
+SELECT remember('ordered', new_process('Ordered', 'Deal:opportunity:qualify: Visit:visit:develop::agenda! Order:sales_order:fulfil:', 5)) \gset
+SELECT sales_crm.activate_process(process_name => 'Ordered') \gset
+SELECT new_deal('ordered deal') \gset
+INSERT INTO visit (opportunity_id, agenda) VALUES (id('ordered deal'), 'secret');
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('ordered deal'), process_name => 'Ordered') \gset
+SET LOCAL ROLE tap_seller;
+SELECT is((SELECT count(*) FROM sales_crm.process_guidance(entity => 'opportunity', id => id('ordered deal')) WHERE name = 'next_stage' AND detail LIKE 'stage "Visit" needs a record%'), 1::bigint, 'a table that he may not read shows no record');
+RESET ROLE;
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('ordered deal')) \gset
+SET LOCAL ROLE tap_seller;
+SELECT is((SELECT value || is_done FROM sales_crm.process_guidance(entity => 'opportunity', id => id('ordered deal')) WHERE section = 'step'), NULL, 'nor values');
+SELECT isnt(sales_crm.create_order_from_opportunity(opportunity_id => id('ordered deal')), NULL, 'the order is made');
+RESET ROLE;
+SELECT is(path_of('opportunity', id('ordered deal')), 'active: Deal > Visit', 'the process waits');
+SELECT is(sales_crm.next_stage(entity => 'opportunity', record_id => id('ordered deal')), 'Order', 'for somebody who may');
 GRANT SELECT ON visit TO tap_seller;
 SET LOCAL ROLE tap_seller;
 SELECT throws_ok(format($$SELECT sales_crm.previous_stage(entity => 'visit', record_id => %s, process_name => 'Visited')$$, id('old visit')), '42501', NULL, 'who may not change the visit does not move its process');
