@@ -33,8 +33,8 @@ process_next(PG_FUNCTION_ARGS)
 	flow_require(flow, "next_stage");
 	next = flow_next(flow);
 	next_id = flow_related(flow, next->entity, next->relation);
-	if (next->entity != flow->stage.entity)
-		flow_keep_record(org, next->entity, next_id);
+	if (flow_record(flow, next->entity) != next_id)
+		flow_keep_record(org, next->entity, next_id);	/* who deletes one that it has waits for the instance */
 	flow_advance(flow, next, next_id);
 	return core_end_text(flow->stage.name);
 }

@@ -47,9 +47,9 @@ static CrmCheck checks[] = {
 			"WHEN 'sales_order' THEN i.sales_order_id WHEN 'invoice' THEN i.invoice_id "
 			"ELSE (SELECT o.record_id FROM @process_instance_record o WHERE o.process_instance_id = i.process_instance_id AND o.entity = s.entity) END IS NULL"}},
 	{"process_completion", "process_step_completion", {
-			.sql = "SELECT c.process_step_completion_id, 'step \"' || t.label || '\" is no action of the process' FROM @process_step_completion c "
+			.sql = "SELECT c.process_step_completion_id, 'step \"' || t.label || '\" is of another process' FROM @process_step_completion c "
 			"JOIN @process_instance i USING (process_instance_id) JOIN @process_step t USING (process_step_id) "
-			"JOIN @process_stage s USING (process_stage_id) WHERE t.kind <> 'action' OR s.process_id <> i.process_id"}},
+			"JOIN @process_stage s USING (process_stage_id) WHERE s.process_id <> i.process_id"}},
 	{"process_twice", "process_instance", {
 			.sql = "SELECT max(process_instance_id), 'process ' || process_id || ' works ' || count(*) || ' times on ' || entity || ' ' || record_id "
 			"FROM @process_instance GROUP BY process_id, entity, record_id HAVING count(*) > 1"}}

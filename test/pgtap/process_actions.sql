@@ -118,6 +118,17 @@ SELECT refused(format($$SELECT sales_crm.run_process_step(entity => 'opportunity
 DELETE FROM automation_rule WHERE name = 'approve';
 SELECT refused(format($$SELECT sales_crm.run_process_step(entity => 'opportunity', record_id => %s, step => 'Approve')$$, id('deal')), 'P0002', 'a rule that is gone');
 
+-- An action whose rule moves the process on: what it does counts, and is remembered.
+SELECT new_rule('go on', 'opportunity', 'call_function', '{"function": "next_stage", "arguments": {"entity": "''opportunity''", "record_id": "new.opportunity_id"}}') \gset
+SELECT remember('process', new_process('Moved', 'One:opportunity:qualify: Two:opportunity:develop:', 2)) \gset
+SELECT new_action('One', 'Go on', 'go on') \gset
+SELECT sales_crm.activate_process(process_name => 'Moved') \gset
+SELECT new_deal('moved') \gset
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('moved'), process_name => 'Moved') \gset
+SELECT is(sales_crm.run_process_step(entity => 'opportunity', record_id => id('moved'), step => 'Go on'), 'done', 'a rule that moves the process on');
+SELECT is(path_of('opportunity', id('moved')) || ' ' || (SELECT count(*) FROM process_step_completion JOIN process_instance USING (process_instance_id) WHERE opportunity_id = id('moved')), 'active: One > Two 1', 'it stands there, with the step done');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
+
 -- Who may run actions; a deleted record takes its completions along.
 CREATE ROLE tap_seller;
 CREATE ROLE tap_reader;
@@ -133,6 +144,6 @@ SELECT throws_ok(format($$SELECT sales_crm.run_process_step(entity => 'opportuni
 RESET ROLE;
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 DELETE FROM opportunity WHERE opportunity_id = id('deal');
-SELECT is((SELECT count(*) FROM process_step_completion), 0::bigint, 'gone with the deal');
+SELECT is((SELECT count(*) FROM process_step_completion WHERE record_id = id('deal')), 0::bigint, 'gone with the deal');
 SELECT * FROM finish();
 ROLLBACK;

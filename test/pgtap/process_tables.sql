@@ -199,6 +199,17 @@ SET LOCAL ROLE tap_visitor;
 SELECT lives_ok('DELETE FROM crm.visit WHERE guests = 99', 'no right on processes is needed');
 RESET ROLE;
 
+-- An administrator activates a process about a table that is not his.
+CREATE ROLE tap_admin;
+SELECT sales_crm.grant_access(role => 'tap_admin', level => 'admin') \gset
+CREATE TABLE crm.other_visit (other_visit_id bigint PRIMARY KEY, visit_id bigint REFERENCES visit);
+SET LOCAL ROLE tap_admin;
+INSERT INTO crm.process (name) VALUES ('Admin''s');
+INSERT INTO crm.process_stage (process_id, name, category, entity, sort_order) SELECT process_id, s.entity, 'develop', s.entity, s.place FROM crm.process, (VALUES ('visit', 1), ('other_visit', 2)) AS s (entity, place) WHERE process.name = 'Admin''s';
+SELECT is(sales_crm.activate_process(process_name => 'Admin''s'), 'active', 'an administrator activates it');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'other_visit'::regclass AND tgname = 't05_release_process'), 1::bigint, 'and the trigger is there');
+
 -- Who may what: a seller needs the right to change the own table too.
 CREATE ROLE tap_seller;
 SELECT sales_crm.grant_access(role => 'tap_seller', level => 'sell') \gset
