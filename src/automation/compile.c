@@ -281,7 +281,7 @@ check_table_owner(CrmRule *rule)
 {
 	const char *owner;
 
-	if (rule->source == SOURCE_RAISED || automation_may_have_triggers(rule->org, rule->entity))
+	if (rule->source == SOURCE_RAISED || core_may_have_triggers(rule->org, rule->entity))
 		return;
 	owner = GetUserNameFromId(core_owner(rule->org, rule->entity), false);
 	ereport(ERROR,

@@ -136,7 +136,6 @@ extern void automation_rule_init(void);
 extern const CrmEntity *automation_table(CrmOrganization *org, const char *name);
 extern const CrmEntity *automation_find_table(CrmOrganization *org, const char *name);
 
-extern bool automation_may_have_triggers(CrmOrganization *org, const char *table);	/* trigger.c */
 
 /* ---- compiling (compile.c) ---- */
 extern CrmCompiled *automation_compiled(CrmRule *rule);

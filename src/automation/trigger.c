@@ -34,7 +34,6 @@ typedef struct TriggerKind
 } TriggerKind;
 
 static void make_missing(CrmOrganization *org);
-static bool is_there(Oid relid, const char *name, const char *entity);
 static void drop_needless(CrmOrganization *org);
 static bool is_free(Oid relid);
 
@@ -102,9 +101,9 @@ make_missing(CrmOrganization *org)
 		const TriggerKind *kind = &kinds[Min(source, SOURCE_DELETE)];
 
 		if (source == SOURCE_RAISED || automation_find_table(org, entity) == NULL ||
-			is_there(core_table(org, entity), kind->name, entity))
+			core_has_trigger(core_table(org, entity), kind->name, entity))
 			continue;
-		if (!automation_may_have_triggers(org, entity))
+		if (!core_may_have_triggers(org, entity))
 		{
 			ereport(WARNING,
 					(errmsg("the rules of table \"%s\" do not fire: its owner may not use schemas %s and sales_crm", entity, org->quoted),
@@ -117,31 +116,6 @@ make_missing(CrmOrganization *org)
 									   kind->name, kind->event, org->quoted, quote_identifier(entity),
 									   kind->rows, quote_literal_cstr(entity)));
 	}
-}
-
-/* automation_may_have_triggers tells that the owner of a table reaches it and our trigger function, as making a trigger needs. */
-bool
-automation_may_have_triggers(CrmOrganization *org, const char *table)
-{
-	Oid			owner = core_owner(org, table);
-
-	return pg_namespace_aclcheck(org->oid, owner, ACL_USAGE) == ACLCHECK_OK &&
-		pg_namespace_aclcheck(get_namespace_oid("sales_crm", false), owner, ACL_USAGE) == ACLCHECK_OK;
-}
-
-/* is_there tells that a table has a trigger that fires its rules; one from before it was renamed fires others. */
-static bool
-is_there(Oid relid, const char *name, const char *entity)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	TriggerDesc *triggers = rel->trigdesc;
-	bool		found = false;
-
-	for (int i = 0; triggers && i < triggers->numtriggers; i++)
-		found |= strcmp(triggers->triggers[i].tgname, name) == 0 && triggers->triggers[i].tgnargs == 1 &&
-			strcmp(triggers->triggers[i].tgargs[0], entity) == 0;
-	table_close(rel, AccessShareLock);
-	return found;
 }
 
 /* drop_needless drops the triggers that no active rule needs, where the table is free. */

@@ -85,7 +85,6 @@ extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *state
 									   const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
 extern void core_execute(const char *sql);
-extern void core_execute_as_owner(const CrmOrganization *org, const char *table, const char *sql);
 extern void core_forget(CrmOrganization *org, CrmStatement *statement);
 extern CrmStatement *core_intern(const char *sql, const Oid *argtypes);
 extern Datum core_result(uint64 row, int column, Oid type, bool *isnull);
@@ -178,6 +177,11 @@ extern void core_visit_transitions(TriggerData *trigdata,
 								   CrmTransitionVisitor visit, void *state);
 extern int64 *core_transition_ids(TriggerData *trigdata, const char *column, int *n);
 extern int	core_compare_ids(const void *a, const void *b);
+
+/* ---- triggers on tables that are not known beforehand (hang.c) ---- */
+extern void core_execute_as_owner(const CrmOrganization *org, const char *table, const char *sql);
+extern bool core_may_have_triggers(const CrmOrganization *org, const char *table);
+extern bool core_has_trigger(Oid relid, const char *name, const char *argument);
 
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);

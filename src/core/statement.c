@@ -397,22 +397,6 @@ core_execute(const char *sql)
 		elog(ERROR, "a statement failed with %s: %s", SPI_result_code_string(rc), sql);
 }
 
-/* core_execute_as_owner runs such a statement as the owner of a table, since what it makes there, a trigger, is his to make. */
-void
-core_execute_as_owner(const CrmOrganization *org, const char *table, const char *sql)
-{
-	Oid			user;
-	int			context;
-	int			nest;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(core_owner(org, table), context | SECURITY_LOCAL_USERID_CHANGE);
-	nest = core_set_path("pg_catalog, pg_temp");
-	core_execute(sql);
-	AtEOXact_GUC(true, nest);
-	SetUserIdAndSecContext(user, context);
-}
-
 /* core_result_text returns a palloc'd string, NULL for NULL; another type as it prints. */
 char *
 core_result_text(uint64 row, int column)

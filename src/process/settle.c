@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -37,15 +36,21 @@ process_settle(CrmOrganization *org)
 		char	   *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 		Oid			relid = get_relname_relid(table, org->oid);
 
-		if (OidIsValid(relid) && !OidIsValid(get_trigger_oid(relid, "t05_release_process", true)))
+		if (!OidIsValid(relid) || core_has_trigger(relid, "t05_release_process", table))
+			continue;
+		if (!core_may_have_triggers(org, table))
+			ereport(WARNING,
+					(errmsg("processes are not told of deleted rows of \"%s\": its owner may not use schemas %s and sales_crm", table, org->quoted),
+					 errhint("Grant USAGE to that role, then call sales_crm.repair().")));
+		else
 			core_execute_as_owner(org, table,
-								  psprintf("CREATE TRIGGER t05_release_process BEFORE DELETE ON %s.%s FOR EACH ROW "
+								  psprintf("CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON %s.%s FOR EACH ROW "
 										   "EXECUTE FUNCTION sales_crm.release_process(%s)",
 										   org->quoted, quote_identifier(table), quote_literal_cstr(table)));
 	}
 }
 
-/* flow_check_records puts together the query for instances whose records are not there any more, in tables that the caller reads. */
+/* flow_check_records puts together the query for active instances whose records are not there any more, in tables that the caller reads. */
 char *
 flow_check_records(CrmOrganization *org)
 {
@@ -58,7 +63,8 @@ flow_check_records(CrmOrganization *org)
 		const char *name = quote_literal_cstr(flow_entity_name(entity));
 		Oid			relid = get_relname_relid(flow_entity_name(entity), org->oid);
 		char	   *part = psprintf("SELECT o.process_instance_id, %1$s || ' ' || o.record_id || ' is not there any more' "
-									"FROM @process_instance_record o WHERE o.entity = %1$s", name);
+									"FROM @process_instance_record o JOIN @process_instance i USING (process_instance_id) "
+									"WHERE i.state = 'active' AND o.entity = %1$s", name);
 
 		if (OidIsValid(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 			continue;

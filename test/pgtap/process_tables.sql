@@ -186,6 +186,7 @@ DROP TABLE "Odd name";
 SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'Odd name 8 is not there any more')$$, 'a table that was dropped');
 SELECT ok((SELECT count(*) > 3 FROM sales_crm.process_guidance(entity => 'visit', id => id('old visit'))), 'guidance goes on');
 SELECT is(sales_crm.abandon_process(entity => 'visit', record_id => id('old visit'), process_name => 'Odd'), 'aborted', 'abandoned');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'an instance that ended may outlive its record');
 
 -- Triggers come back; who has nothing to do with processes deletes from his own table.
 DROP TRIGGER t05_release_process ON visit;
@@ -209,6 +210,23 @@ INSERT INTO crm.process_stage (process_id, name, category, entity, sort_order) S
 SELECT is(sales_crm.activate_process(process_name => 'Admin''s'), 'active', 'an administrator activates it');
 RESET ROLE;
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'other_visit'::regclass AND tgname = 't05_release_process'), 1::bigint, 'and the trigger is there');
+
+-- A table whose owner does not reach the trigger function gets none: verify() tells of deleted rows then.
+CREATE ROLE tap_plain;
+CREATE TABLE crm.far_visit (far_visit_id bigint PRIMARY KEY);
+ALTER TABLE crm.far_visit OWNER TO tap_plain;
+SELECT new_process('Far', 'A:far_visit:develop:', 90) \gset
+SET LOCAL client_min_messages = error;
+SELECT is(sales_crm.activate_process(process_name => 'Far'), 'active', 'activated, with a warning');
+RESET client_min_messages;
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'far_visit'::regclass), 0::bigint, 'without a trigger');
+INSERT INTO far_visit VALUES (1);
+SELECT sales_crm.start_process(entity => 'far_visit', record_id => 1) \gset
+DELETE FROM far_visit;
+SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'far_visit 1 is not there any more')$$, 'verify() tells of it');
+GRANT USAGE ON SCHEMA crm, sales_crm TO tap_plain;
+SELECT sales_crm.repair('crm') \gset
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'far_visit'::regclass), 1::bigint, 'repair() makes up for it');
 
 -- Who may what: a seller needs the right to change the own table too.
 CREATE ROLE tap_seller;
