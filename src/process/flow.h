@@ -193,9 +193,6 @@ extern void process_add_definitions(void);
 /* ---- bring.c ---- */
 extern void process_add_hooks(void);
 
-/* ---- settle.c ---- */
-extern char *flow_check_records(CrmOrganization *org);
-
 /* ---- verify.c ---- */
 extern void process_add_checks(void);
 

@@ -4,7 +4,12 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
 #include "process/flow.h"
+
+static char *records_gone(CrmOrganization *org);
 
 static CrmCheck checks[] = {
 	{"process_path", "process_instance", {
@@ -55,10 +60,38 @@ static CrmCheck checks[] = {
 			"FROM @process_instance GROUP BY process_id, entity, record_id HAVING count(*) > 1"}}
 };
 
+static CrmStatement select_entities = {
+	.sql = "SELECT DISTINCT entity FROM @process_instance_record ORDER BY 1"
+};
+
 /* process_add_checks registers the checks of this room. */
 void
 process_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
-	core_add_built_check("process_record_gone", "process_instance", flow_check_records);
+	core_add_built_check("process_record_gone", "process_instance_record", records_gone);
+}
+
+/* records_gone writes the text of a check: active instances that work on what is not there any more, in tables that the caller reads. */
+static char *
+records_gone(CrmOrganization *org)
+{
+	char	   *query = "SELECT NULL::bigint, NULL::text WHERE false";
+	uint64		n = core_run(org, &select_entities, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		FlowEntity	entity = flow_entity_named(core_result_name(i, 1));
+		bool		is_there = OidIsValid(get_relname_relid(flow_entity_name(entity), org->oid));
+
+		if (is_there && !flow_is_readable(org, entity))
+			continue;
+		query = psprintf("%s UNION ALL SELECT o.process_instance_record_id, o.entity || ' ' || o.record_id || ' is gone' "
+						 "FROM @process_instance_record o JOIN @process_instance i USING (process_instance_id) "
+						 "WHERE i.state = 'active' AND o.entity = %s", query, quote_literal_cstr(flow_entity_name(entity)));
+		if (is_there)
+			query = psprintf("%s AND NOT EXISTS (SELECT FROM @%s t WHERE t.%s = o.record_id)", query,
+							 flow_sql_name(entity), flow_sql_key(entity));
+	}
+	return query;
 }

@@ -174,7 +174,7 @@ SELECT is(sales_crm.next_stage(entity => 'visit', record_id => id('old visit'), 
 
 -- Records that vanish untold: verify() tells, the calls say so, and there is a way out.
 TRUNCATE "Odd name";
-SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'Odd name 7 is not there any more')$$, 'verify() tells of it');
+SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'Odd name 7 is gone')$$, 'verify() tells of it');
 SELECT is(words(format($$SELECT sales_crm.next_stage(entity => 'visit', record_id => %s, process_name => 'Odd')$$, id('old visit'))),
 	'P0002 the Odd name of stage "Odd" is not there any more | Process "Odd" of Odd name 7 stands on it. | Use previous_stage() or abandon_process().', 'a clear refusal');
 SELECT ok((SELECT count(*) > 3 FROM sales_crm.process_guidance(entity => 'visit', id => id('old visit'))), 'guidance goes on');
@@ -183,7 +183,7 @@ SELECT is_empty('SELECT * FROM sales_crm.verify()', 'and all is well');
 INSERT INTO "Odd name" VALUES (8, id('old visit'), 'x');
 SELECT sales_crm.next_stage(entity => 'visit', record_id => id('old visit'), process_name => 'Odd') \gset
 DROP TABLE "Odd name";
-SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'Odd name 8 is not there any more')$$, 'a table that was dropped');
+SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'Odd name 8 is gone')$$, 'a table that was dropped');
 SELECT ok((SELECT count(*) > 3 FROM sales_crm.process_guidance(entity => 'visit', id => id('old visit'))), 'guidance goes on');
 SELECT is(sales_crm.abandon_process(entity => 'visit', record_id => id('old visit'), process_name => 'Odd'), 'aborted', 'abandoned');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'an instance that ended may outlive its record');
@@ -223,7 +223,7 @@ SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'far_visit'::regclass
 INSERT INTO far_visit VALUES (1);
 SELECT sales_crm.start_process(entity => 'far_visit', record_id => 1) \gset
 DELETE FROM far_visit;
-SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'far_visit 1 is not there any more')$$, 'verify() tells of it');
+SELECT results_eq($$SELECT check_name, detail FROM sales_crm.verify()$$, $$VALUES ('process_record_gone', 'far_visit 1 is gone')$$, 'verify() tells of it');
 GRANT USAGE ON SCHEMA crm, sales_crm TO tap_plain;
 SELECT sales_crm.repair('crm') \gset
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'far_visit'::regclass), 1::bigint, 'repair() makes up for it');
