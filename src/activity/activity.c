@@ -23,12 +23,12 @@ static TimestampTz moment_of(const CrmRow *row, const char *column);
 static void set_minutes(CrmRow *row, const char *column, TimestampTz start, TimestampTz end);
 static bool is_closed_state(const char *state);
 
-static const char *const computed[] = {"sort_at", "scheduled_duration_minutes", NULL};
+static const char *const computed[] = {"sort_at", "scheduled_duration_minutes", "instance_type", NULL};
 static const char *const fixed[] = {"activity_type", "is_workflow_created", NULL};
 
 const CrmEntity activity_entity = {
 	.name = "activity", .key = "activity_id", .label = "activity", .title = "subject",
-	.computed = computed, .fixed = fixed, .complete = complete_activity
+	.computed = computed, .fixed = fixed, .complete = complete_activity, .before_delete = activity_leave_series
 };
 
 static CrmStatement insert_closing = {
@@ -49,6 +49,7 @@ activity_init(void)
 	activity_add_notes();
 	activity_add_connections();
 	activity_add_queues();
+	activity_add_recurrence();
 	activity_add_checks();
 	activity_add_source("account", "SELECT 'contact', contact_id FROM @contact WHERE account_id = $2");
 }
@@ -78,7 +79,7 @@ activity_close(CrmOrganization *org, const CrmClosing *closing)
 static void
 complete_activity(CrmRow *row, CrmTicket *ticket)
 {
-	if (ticket == NULL || ticket->kind != TICKET_BIRTH)
+	if (ticket == NULL || ticket->kind != TICKET_BIRTH || activity_is_of_series(ticket))
 	{
 		activity_check_record(row, "regarding_entity", "regarding_id");
 		activity_refuse_circle(row);
@@ -89,6 +90,7 @@ complete_activity(CrmRow *row, CrmTicket *ticket)
 		check_span(row, "scheduled_start_at", "scheduled_end_at");
 		settle_end(row);
 		settle_durations(row);
+		activity_settle_series(row, ticket);
 	}
 	settle_place(row);
 }

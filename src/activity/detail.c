@@ -52,7 +52,8 @@ activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 {
 	char	   *kind;
 
-	activity_refuse_closed(row, "the details");
+	if (activity_refuse_closed(row, "the details"))
+		activity_except_from_series(row);
 	if (!ROW_IS_INSERT(row) || row_is_null(row, "activity_id"))
 		return;
 	kind = kind_of(row);
@@ -60,10 +61,12 @@ activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 		refuse_kind(row, kind);
 }
 
+/* activity_keep_detail keeps the details of a closed activity. */
 void
 activity_keep_detail(CrmRow *row)
 {
-	activity_refuse_closed(row, "the details");
+	if (activity_refuse_closed(row, "the details"))
+		activity_except_from_series(row);
 }
 
 /* complete_party checks that the party exists and may have its role. */
@@ -76,7 +79,8 @@ complete_party(CrmRow *row, CrmTicket *ticket)
 	if (ticket)
 		return;
 	activity_check_record(row, "entity", "record_id");
-	activity_refuse_closed(row, "the parties");
+	if (activity_refuse_closed(row, "the parties"))
+		activity_except_from_series(row);
 	refuse_kept_role(row, role);
 	if (row_changed(row, "address_used") && row_bool(row, "is_address_of_record"))
 		row_set_as(row, "is_address_of_record", BOOLOID, BoolGetDatum(false));
@@ -116,7 +120,8 @@ refuse_kept_role(CrmRow *row, const char *role)
 static void
 keep_party(CrmRow *row)
 {
-	activity_refuse_closed(row, "the parties");
+	if (activity_refuse_closed(row, "the parties"))
+		activity_except_from_series(row);
 }
 
 /* kind_of returns the kind of the activity that a row belongs to, hidden by row security or not; NULL when it is not there. */

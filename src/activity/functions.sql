@@ -72,6 +72,36 @@ CREATE FUNCTION add_activity_type(
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_add_type';
 COMMENT ON FUNCTION add_activity_type(text, text, jsonb) IS 'Adds a type of activities, such as site_visit, and returns its key. label: as people read it, default from the name. columns: what it has beside the columns of activity, [{"name": "visit_result", "type": "text", "comment": "..."}], kept in a table named like the type, one row for an activity at most; types are text, boolean, integer, bigint, money, quantity, percent, date, timestamptz. Reasons and roles of the type are rows of activity_type_reason and activity_type_role. Errors: 22004 no name, 22023 name, column or type, 42701 a column twice, or one that every such table has, 42710 name taken, 42501 not an administrator. Rule: D§6.3.';
 
+CREATE FUNCTION go_with_series() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'activity_go_with_series';
+COMMENT ON FUNCTION go_with_series() IS 'Trigger, AFTER DELETE of days of a recurring appointment: their appointments go with them; one that is closed refuses it (SC002).';
+
+CREATE FUNCTION cancel_with_series() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'activity_cancel_with_series';
+COMMENT ON FUNCTION cancel_with_series() IS 'Trigger, AFTER UPDATE of a recurring appointment that was canceled: its open appointments of the future are canceled with it.';
+
+CREATE FUNCTION expand_series(
+    activity_id bigint,
+    until date DEFAULT NULL,
+    OUT made integer,
+    OUT changed integer,
+    OUT removed integer
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_expand_series';
+COMMENT ON FUNCTION expand_series(bigint, date) IS 'Brings the appointments of a recurring one in line with it, and returns how many it made, changed and removed. Makes those that are missing, each an activity of type appointment with subject, description, regarding, priority, owner, state, location and parties of the series, from starts_on through until: at most 3660 days from today; default today plus the setting appointment_horizon_days, and at least the next one. After a change of the series, those of the future that are open and that nobody changed take over what changed, or go when the rule does not name their day any more; what is past, closed or changed by hand (instance_type exception) stays, and a day whose appointment was deleted stays without. Errors: 22004 no id, P0002 unknown or without a row in recurring_appointment, 22023 until, SC001 completed or canceled. Rule: D§6.1, D§6.3.';
+
+CREATE FUNCTION expand_due_series(
+    "limit" integer DEFAULT 100,
+    OUT expanded integer
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_expand_due_series';
+COMMENT ON FUNCTION expand_due_series(integer) IS 'Does expand_series() for the open recurring appointments that need it, at most "limit" of them, and returns how many it did: those changed since, and those without appointments through today plus the setting appointment_horizon_days. For a scheduler such as pg_cron, once a day; call it until it returns 0, each time in a transaction of its own. Several sessions may call it at once; none waits for what another has. A series that fails is passed over with a WARNING. Errors: 22023 negative limit.';
+
+CREATE FUNCTION end_series(
+    activity_id bigint,
+    last_on date DEFAULT NULL,
+    OUT state text
+) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_end_series';
+COMMENT ON FUNCTION end_series(bigint, date) IS 'Ends a recurring appointment with a day, default today, and returns its state, completed. Appointments through last_on are made; of those after it, the ones of the future that are open and that nobody changed go. Errors: 22004 no id, P0002 unknown or without a row in recurring_appointment, 22023 last_on before starts_on or more than 3660 days from today, SC001 completed or canceled. Rule: D§6.3.';
+
 CREATE FUNCTION timeline(
     entity text,
     id bigint,

@@ -19,7 +19,7 @@ extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
 extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);
 extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column);
-extern void activity_refuse_closed(CrmRow *row, const char *what);
+extern bool activity_refuse_closed(CrmRow *row, const char *what);
 
 /* ---- detail.c ---- */
 extern void activity_complete_detail(CrmRow *row, CrmTicket *ticket);
@@ -29,12 +29,24 @@ extern void activity_keep_detail(CrmRow *row);
 extern void activity_forget_items(CrmOrganization *org, const char *entity, int64 record_id);
 extern void activity_add_queue_exits(void);
 
+/* ---- series.c: what appointments have to do with the recurring one they come from ---- */
+extern char activity_series_mark[];
+
+extern bool activity_is_of_series(const CrmTicket *ticket);
+extern void activity_settle_series(CrmRow *row, CrmTicket *ticket);
+extern void activity_leave_series(CrmRow *row);
+extern void activity_except_from_series(CrmRow *row);
+extern int64 *activity_move_series(CrmOrganization *org, const CrmMove *move, const char *from,
+								   CrmStatement *find, const CrmValue *args, int *n);
+extern int64 *activity_result_ids(int n);
+
 /* ---- the entities of the other files ---- */
 extern void activity_add_types(void);
 extern void activity_add_details(void);
 extern void activity_add_notes(void);
 extern void activity_add_connections(void);
 extern void activity_add_queues(void);
+extern void activity_add_recurrence(void);
 extern void activity_add_checks(void);
 
 #endif							/* CRM_KIND_H */

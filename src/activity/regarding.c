@@ -65,7 +65,7 @@ static CrmStatement release_parties = {
 	.argtypes = {INT8ARRAYOID, TEXTOID}
 };
 static CrmStatement lock_activity = {
-	.sql = "SELECT state FROM @activity WHERE activity_id = $1 FOR SHARE",
+	.sql = "SELECT state, instance_type = 'instance' FROM @activity WHERE activity_id = $1 FOR SHARE",
 	.argtypes = {INT8OID}
 };
 
@@ -259,22 +259,30 @@ activity_records_gone(CrmOrganization *org, const char *table, const char *entit
 	return sql.data;
 }
 
-/* activity_refuse_closed keeps what belongs to a closed activity, also one that the caller does not see; it stays open meanwhile. */
-void
+/*
+ * activity_refuse_closed keeps what belongs to a closed activity, also one
+ * that the caller does not see; it stays open meanwhile. Returns whether it is
+ * an appointment that still follows the series it comes from.
+ */
+bool
 activity_refuse_closed(CrmRow *row, const char *what)
 {
 	CrmValue	args[] = {CRM_INT8(row_int8(row, "activity_id"))};
 	char	   *state = NULL;
+	bool		follows_series = false;
 	MemoryContext caller = CurrentMemoryContext;
 
 	if (core_import_mode || row_is_null(row, "activity_id"))
-		return;
+		return false;
 	SPI_connect();
 	if (core_run_as_owner(row->org, &lock_activity, "activity", args) > 0)
+	{
 		state = MemoryContextStrdup(caller, core_result_name(0, 1));
+		follows_series = core_result_bool(0, 2);
+	}
 	SPI_finish();
 	if (state == NULL || !lifecycle_is_read_only(row->org, "activity", state))
-		return;
+		return follows_series;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),
 			 errmsg("%s of an activity that is \"%s\" cannot change", what, state),

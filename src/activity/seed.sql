@@ -5,6 +5,7 @@ INSERT INTO activity_type (activity_type, label, dynamics_code, has_details) VAL
     ('phone_call', 'Phone Call', 4210, true),
     ('email', 'Email', 4202, true),
     ('appointment', 'Appointment', 4201, true),
+    ('recurring_appointment', 'Recurring Appointment', 4251, true),
     ('letter', 'Letter', 4207, true),
     ('fax', 'Fax', 4204, true),
     ('opportunity_close', 'Opportunity Close', 4208, true),
@@ -59,6 +60,12 @@ INSERT INTO activity_type_reason (activity_type, state, status_reason, is_defaul
     ('appointment', 'scheduled', 'out_of_office', false, 6),
     ('appointment', 'completed', 'completed', true, 3),
     ('appointment', 'canceled', 'canceled', true, 4),
+    ('recurring_appointment', 'open', 'free', true, 1),
+    ('recurring_appointment', 'open', 'tentative', false, 2),
+    ('recurring_appointment', 'scheduled', 'busy', true, 5),
+    ('recurring_appointment', 'scheduled', 'out_of_office', false, 6),
+    ('recurring_appointment', 'completed', 'completed', true, 3),
+    ('recurring_appointment', 'canceled', 'canceled', true, 4),
     ('letter', 'open', 'open', true, 1),
     ('letter', 'open', 'draft', false, 2),
     ('letter', 'completed', 'sent', true, 4),
@@ -78,7 +85,8 @@ SELECT kind.activity_type, base.state, base.state, true, base.code
 INSERT INTO activity_type_role (activity_type, participation_type)
 SELECT kind.activity_type, role.participation_type
   FROM (VALUES ('email', '{sender,to,cc,bcc}'), ('phone_call', '{sender,to}'), ('letter', '{sender,to,cc,bcc}'), ('fax', '{sender,to}'),
-               ('appointment', '{required_attendee,optional_attendee,organizer}')) AS kind (activity_type, roles),
+               ('appointment', '{required_attendee,optional_attendee,organizer}'),
+               ('recurring_appointment', '{required_attendee,optional_attendee,organizer}')) AS kind (activity_type, roles),
        unnest(kind.roles::text[]) AS role (participation_type);
 
 INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
@@ -108,6 +116,9 @@ INSERT INTO state_transition (entity, from_state, to_state, made_by) VALUES
 INSERT INTO status_reason (entity, state, status_reason, label, is_default, dynamics_state, dynamics_status_reason)
 SELECT entity, state, state, initcap(state), true, CASE state WHEN 'active' THEN 0 ELSE 1 END, CASE state WHEN 'active' THEN 1 ELSE 2 END
   FROM (VALUES ('connection'), ('connection_role')) AS connected (entity), (VALUES ('active'), ('inactive')) AS known (state);
+
+INSERT INTO organization_setting (name, value, description) VALUES
+    ('appointment_horizon_days', '90', 'For how many days from today the appointments of a recurring one are made, 1 to 3660.');
 
 INSERT INTO editable_when_closed (entity, column_name) VALUES ('activity', 'owner_id');
 
@@ -178,6 +189,8 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('sell', 'table', 'phone_call'),
     ('sell', 'table', 'email'),
     ('sell', 'table', 'appointment'),
+    ('sell', 'table', 'recurring_appointment'),
+    ('sell', 'table', 'recurring_appointment_day'),
     ('sell', 'table', 'letter'),
     ('sell', 'table', 'fax'),
     ('sell', 'table', 'note'),
@@ -193,6 +206,9 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'take_emails'),    -- the mail program's: they act on the mails of all
     ('admin', 'function', 'report_email_sent'),
     ('admin', 'function', 'report_email_failed'),
+    ('sell', 'function', 'expand_series'),
+    ('sell', 'function', 'expand_due_series'),
+    ('sell', 'function', 'end_series'),
     ('read', 'function', 'timeline'),
     ('admin', 'function', 'add_activity_type'),
     ('admin', 'table', 'activity_type');

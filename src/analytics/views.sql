@@ -476,7 +476,7 @@ LEFT JOIN (SELECT owner_id,
 LEFT JOIN (SELECT owner_id, count(*) AS invoice_count, sum(amount_base) AS invoiced_amount_base, sum(amount_paid_base) AS paid_amount_base
              FROM bi_fact_invoice WHERE NOT is_canceled GROUP BY owner_id) AS bills ON bills.owner_id = o.owner_id;
 
--- Activities as facts: who has to do what by when, what is overdue, how long things took.
+-- Activities as facts: who has to do what by when, what is overdue, how long things took. Recurring ones are counted by their appointments.
 CREATE OR REPLACE VIEW bi_fact_activity WITH (security_invoker = true) AS
 SELECT
     a.activity_id,    -- Key: the activity.
@@ -506,7 +506,8 @@ JOIN activity_type AS kind ON kind.activity_type = a.activity_type
 LEFT JOIN status_reason AS reason ON (reason.entity, reason.state, reason.status_reason) = ('activity', a.state, a.status_reason)
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone,
                    coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AS moment
-              FROM organization_setting WHERE name = 'time_zone') AS here;
+              FROM organization_setting WHERE name = 'time_zone') AS here
+WHERE a.instance_type IS DISTINCT FROM 'master';
 
 -- Taxes of quotes, orders and invoices: a row for each tax on a line, and one for a line without. Notes and lines that are not summed
 -- are left out. Where tax_rounding is document the amounts are not rounded: sum them by document and rate, then round.

@@ -557,11 +557,7 @@ keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 int
 automation_setting(CrmOrganization *org, const char *name, int otherwise)
 {
-	const char *value = core_setting(org, name);
-	char	   *end;
-	long		number = value ? strtol(value, &end, 10) : -1;
-
-	return value == NULL || end == value || *end != '\0' || number < 0 || number > 1000000 ? otherwise : number;
+	return core_setting_number(org, name, otherwise);
 }
 
 /* automation_retry_dead puts an entry that was given up back in line. */

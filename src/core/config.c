@@ -187,6 +187,17 @@ core_setting_is_on(CrmOrganization *org, const char *name)
 	return value && parse_bool(value, &result) && result;
 }
 
+/* core_setting_number returns a setting that is a whole number, or what stands for a missing or wrong one. */
+int
+core_setting_number(CrmOrganization *org, const char *name, int otherwise)
+{
+	const char *value = core_setting(org, name);
+	char	   *end;
+	long		number = value ? strtol(value, &end, 10) : -1;
+
+	return value == NULL || end == value || *end != '\0' || number < 0 || number > 1000000 ? otherwise : number;
+}
+
 /* load_settings reads organization_setting into a hash by name. */
 static void *
 load_settings(CrmOrganization *org)

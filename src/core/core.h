@@ -110,6 +110,7 @@ extern void *core_config(CrmOrganization *org, const CrmConfig *config);
 extern uint64 core_config_rows(CrmOrganization *org, const char *table,
 							   CrmStatement *statement);
 extern const char *core_setting(CrmOrganization *org, const char *name);
+extern int	core_setting_number(CrmOrganization *org, const char *name, int otherwise);
 extern bool core_setting_is_on(CrmOrganization *org, const char *name);
 
 /* ---- rows inside triggers (row.c) ---- */

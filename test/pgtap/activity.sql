@@ -100,6 +100,8 @@ SELECT refused(statement, 'SC002', 'closed: ' || statement) FROM unnest(ARRAY[fo
 	format('INSERT INTO attachment (activity_id, file_name, content) VALUES (%s, ''x'', ''x'')', id('full')), format('DELETE FROM activity WHERE activity_id = %s', id('full'))]) AS t (statement);
 SELECT is(refusal('INSERT INTO task (activity_id) VALUES (-1)'), '23503', 'details of nothing');
 
+SELECT refused(format('UPDATE activity SET activity_type = ''letter'' WHERE activity_id = %s', activity('task')), '428C9', 'a type is for good');
+
 -- Parties.
 SELECT remember('call', activity('phone_call')), remember('meeting', activity('appointment')) \gset
 SELECT is(refusal(format('INSERT INTO activity_party (activity_id, participation_type, entity, record_id, address_used) VALUES (%s, %L, %L, %L, %L)', id(kind), role, entity, record_id, address)), code, format('%s with %s', kind, role))

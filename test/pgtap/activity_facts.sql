@@ -16,7 +16,7 @@ CREATE FUNCTION tap.activity(kind text) RETURNS bigint LANGUAGE sql AS
 
 -- D§6.1: the types and their codes.
 SELECT results_eq('SELECT activity_type, dynamics_code FROM activity_type WHERE NOT is_custom ORDER BY dynamics_code', $$VALUES ('appointment', 4201), ('email', 4202), ('fax', 4204), ('letter', 4207),
-	('opportunity_close', 4208), ('order_close', 4209), ('phone_call', 4210), ('quote_close', 4211), ('task', 4212)$$, 'the types, with the codes of Dynamics');
+	('opportunity_close', 4208), ('order_close', 4209), ('phone_call', 4210), ('quote_close', 4211), ('task', 4212), ('recurring_appointment', 4251)$$, 'the types, with the codes of Dynamics');
 
 -- D§6.3: what a type is stays, one of one's own included.
 SELECT sales_crm.add_activity_type(name => 'audit', columns => '[{"name": "finding", "type": "text"}]') \g /dev/null
