@@ -174,7 +174,7 @@ CREATE TABLE recurring_appointment (
     CONSTRAINT recurring_appointment_ends_on_check CHECK (ends_on >= starts_on),
     CONSTRAINT recurring_appointment_occurrences_check CHECK (occurrences > 0),
     CONSTRAINT recurring_appointment_start_time_check CHECK (start_time < '24:00' AND (start_time = '00:00' OR NOT is_all_day_event)),
-    CONSTRAINT recurring_appointment_duration_minutes_check CHECK (duration_minutes BETWEEN 0 AND 525600 AND (duration_minutes % 1440 = 0 AND duration_minutes > 0 OR NOT is_all_day_event))
+    CONSTRAINT recurring_appointment_duration_minutes_check CHECK (duration_minutes >= 0 AND duration_minutes <= 525600 AND (duration_minutes % 1440 = 0 AND duration_minutes > 0 OR NOT is_all_day_event))
 );
 
 -- Days of recurring appointments: the appointment that each day of a series has, or that the day is left out. A day to be left out may be inserted beforehand.
