@@ -311,7 +311,7 @@ leave_queue(CrmOrganization *org, const CrmEntity *entity, const CrmStateChange 
 		if (queue_is_exit(org, entity->name, TextDatumGetCString(changes[i].to_state), TextDatumGetCString(changes[i].to_reason)))
 			ids[n_ids++] = changes[i].record_id;
 	}
-	if (n_ids == 0)
+	if (n_ids == 0 || core_never_written(org, "queue_item"))
 		return;
 	items = lock_items_of(org, entity->name, ids, n_ids, false, &n_items);
 	ticket = lifecycle_move_ticket(&move, items, n_items, "active");

@@ -39,6 +39,7 @@ extern CrmOrganization *core_organization(void);
 extern CrmOrganization *core_organization_named(const char *name);
 extern CrmOrganization *core_organization_of(Relation rel);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
+extern bool core_never_written(const CrmOrganization *org, const char *table);
 extern Oid	core_owner(const CrmOrganization *org, const char *table);
 
 /* ---- the statement runner (statement.c) ---- */

@@ -8,8 +8,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -74,6 +76,21 @@ core_table(const CrmOrganization *org, const char *name)
 				 errmsg("organization \"%s\" has no table \"%s\"", org->name, name),
 				 errhint("Restore the table, or drop the organization and make it again.")));
 	return relid;
+}
+
+/*
+ * core_never_written tells at next to no cost that a table never had a row,
+ * as those of features that an organization does not use. Seen from its
+ * length: a row that another session writes at this moment counts.
+ */
+bool
+core_never_written(const CrmOrganization *org, const char *table)
+{
+	Relation	rel = table_open(core_table(org, table), AccessShareLock);
+	bool		is_empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	table_close(rel, AccessShareLock);
+	return is_empty;
 }
 
 /* core_owner returns the role that owns an organization's table or sequence. */

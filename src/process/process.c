@@ -4,9 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "storage/bufmgr.h"
-
 #include "process/flow.h"
 
 static const CrmEntity instance_entity = {
@@ -27,19 +24,11 @@ process_init(void)
 	process_add_checks();
 }
 
-/*
- * flow_none tells at next to no cost that no record is in a process: nothing
- * was ever written to the table of instances. Most organizations without
- * processes stay that way.
- */
+/* flow_none tells at next to no cost that no record is in a process; most organizations without processes stay that way. */
 bool
 flow_none(CrmOrganization *org)
 {
-	Relation	rel = table_open(core_table(org, "process_instance"), AccessShareLock);
-	bool		is_empty = RelationGetNumberOfBlocks(rel) == 0;
-
-	table_close(rel, AccessShareLock);
-	return is_empty;
+	return core_never_written(org, "process_instance");
 }
 
 /* flow_raise_event tells automation what happened in a stage. */
