@@ -79,9 +79,7 @@ INSERT INTO opportunity_product (opportunity_id, product_id, manual_discount_per
 :code
 INSERT INTO opportunity_product (opportunity_id, product_id) VALUES (999, 1);
 :code
-\set VERBOSITY terse
 INSERT INTO opportunity_product (opportunity_id, product_id, product_description) VALUES (1, 1, 'both');
-\set VERBOSITY default
 :code
 INSERT INTO opportunity_product (opportunity_id, product_id, quantity) VALUES (1, 1, 2);
 UPDATE opportunity SET total_amount = 1 WHERE opportunity_id = 1;

@@ -1,26 +1,5 @@
 -- Completes the tables of all rooms: what LIKE does not carry from a template, and the indexes behind foreign keys.
 
--- Checks that came from a template take the name of their table: template_line_unit_check becomes quote_product_unit_check.
-DO $$
-DECLARE
-    copied record;
-BEGIN
-    FOR copied IN
-        SELECT DISTINCT ON (k.oid) k.conrelid::regclass AS table_name, k.conname,
-               c.relname || substr(k.conname, length(template.relname) + 1) AS new_name
-          FROM pg_constraint k
-          JOIN pg_class c ON c.oid = k.conrelid
-          JOIN pg_class template ON template.relnamespace = c.relnamespace
-                                AND template.relname LIKE 'template\_%' AND template.relkind = 'r'
-                                AND starts_with(k.conname, template.relname || '_')
-         WHERE c.relnamespace = current_schema()::regnamespace AND c.relname NOT LIKE 'template\_%'
-         ORDER BY k.oid, length(template.relname) DESC
-    LOOP
-        EXECUTE format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', copied.table_name, copied.conname, copied.new_name);
-    END LOOP;
-END
-$$;
-
 DO $$
 DECLARE
     template regclass;

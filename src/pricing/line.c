@@ -74,6 +74,7 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 		SPI_finish();
 	}
 	pricing_compute_amounts(row, &context);
+	pricing_check_shape(row);
 }
 
 /* refuse_moved_line keeps a line with its document. */

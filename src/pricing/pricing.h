@@ -203,6 +203,8 @@ extern void pricing_refuse_closed(CrmOrganization *org, const CrmLines *lines, i
 extern void pricing_reprice(CrmOrganization *org, const CrmLines *lines, int64 header_id);
 extern const char *const pricing_line_computed[];
 extern bool pricing_is_note(const CrmRow *row);
+extern void pricing_check_shape(CrmRow *row);
+extern void pricing_add_shape_check(const CrmLines *lines);
 
 /* ---- taxes (tax.c, tax_sums.c) ---- */
 

@@ -86,6 +86,7 @@ pricing_add_lines(CrmLines *lines)
 	MemoryContextSwitchTo(caller);
 	lifecycle_add_entity(&lines->entity);
 	pricing_add_tax_checks(lines);
+	pricing_add_shape_check(lines);
 }
 
 /* roll_up_of writes the statement that puts sums (id, amount, discount, tax, error) into their headers. */

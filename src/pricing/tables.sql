@@ -72,14 +72,8 @@ CREATE TABLE template_line (
     extended_amount numeric(19,4) NOT NULL DEFAULT 0,    -- What the line comes to: base amount less manual discount, plus tax unless that is included in the price; computed.
     pricing_error text NOT NULL DEFAULT 'none',    -- Why the line has no price, such as product_not_in_price_list; none = it has one (D§4.10).
     properties jsonb,    -- What the customer chose of the product's properties, as {"colour": "red"}; defaults are filled in.
-    description text,    -- Remarks; the text of a note.
-    CONSTRAINT template_line_product_type_check CHECK (product_type IN ('product', 'bundle', 'required_bundle_member', 'optional_bundle_member')),
-    CONSTRAINT template_line_bundle_check CHECK ((bundle_line_id IS NOT NULL) = (product_type IN ('required_bundle_member', 'optional_bundle_member'))),
-    CONSTRAINT template_line_properties_check CHECK (jsonb_typeof(properties) = 'object'),
-    CONSTRAINT template_line_line_kind_check CHECK (line_kind IN ('standard', 'optional', 'alternative', 'note')),
-    CONSTRAINT template_line_product_check CHECK (CASE WHEN line_kind = 'note'
-        THEN product_id IS NULL AND coalesce(product_description, description) IS NOT NULL
-        ELSE num_nonnulls(product_id, product_description) = 1 END),
-    CONSTRAINT template_line_unit_check CHECK (unit_id IS NULL OR product_id IS NOT NULL)
+    description text    -- Remarks; the text of a note.
 );
+-- What kinds of lines there are, and that a line names one product, a note none, is kept by the guard too (shape.c).
+
 ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_tax_method_check CHECK (name <> 'tax_method' OR value IN ('typed', 'excluded', 'included'));
