@@ -4,7 +4,7 @@
  *
  * The guard keeps it, with the SQLSTATE and name that a CHECK would have: six
  * CHECKs, read anew by PostgreSQL at each statement, cost an INSERT of one
- * line a sixth of its time.
+ * line a tenth of its time.
  */
 #include "postgres.h"
 
