@@ -346,19 +346,24 @@ deduct(CrmOrganization *org, int64 order_id, int64 invoice_id, const char *made_
 
 /*
  * document_count_invoiced is the AFTER statement trigger of invoice lines: it
- * keeps quantity_invoiced of the order lines they came from.
+ * keeps quantity_invoiced of the order lines they came from. Lines by hand are
+ * refused once more when their order was canceled while they waited for it.
  */
 Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	int			n;
 	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);
 
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
-	document_recount(core_organization_of(trigdata->tg_relation), lines, n);
+	document_recount(org, lines, n);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !core_import_mode &&
+		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
+		document_refuse_canceled(org, lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -149,6 +149,7 @@ extern void document_keep_credit(CrmRow *row, const CrmTicket *ticket);
 
 /* ---- invoice.c ---- */
 extern void document_check_billed(CrmRow *row, const CrmTicket *ticket);
+extern void document_refuse_canceled(CrmOrganization *org, const int64 *order_line_ids, int n);
 
 /* ---- alternative.c ---- */
 extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);

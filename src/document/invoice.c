@@ -77,8 +77,8 @@ static CrmStatement clear_discount = {
 };
 static CrmStatement find_canceled_order = {
 	.sql = "SELECT o.order_number FROM @sales_order o JOIN @sales_order_product l USING (sales_order_id) "
-	"WHERE l.sales_order_product_id = $1 AND o.state = 'canceled'",
-	.argtypes = {INT8OID}
+	"WHERE l.sales_order_product_id = ANY ($1) AND o.state = 'canceled'",
+	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement lines_of_order = {
 	.sql = "SELECT DISTINCT sales_order_product_id FROM @invoice_product WHERE invoice_id = $1 "
@@ -248,20 +248,31 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 void
 document_check_billed(CrmRow *row, const CrmTicket *ticket)
 {
-	CrmValue	args[] = {CRM_INT8(row_int8(row, "sales_order_product_id"))};
+	int64		id = row_int8(row, "sales_order_product_id");
 
 	if (ticket || core_import_mode || row_is_null(row, "sales_order_product_id") ||
 		(ROW_IS_UPDATE(row) && !row_changed(row, "sales_order_product_id")))
 		return;
 	SPI_connect();
-	if (core_run(row->org, &find_canceled_order, args) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-				 errmsg("a line of a canceled order cannot be invoiced"),
-				 errdetail("Order %s is canceled.", core_result_text(0, 1)),
-				 errhint("Leave sales_order_product_id out, or bill a line of another order."),
-				 errtablecol(row->rel, row_column(row, "sales_order_product_id") + 1)));
+	document_refuse_canceled(row->org, &id, 1);
 	SPI_finish();
+}
+
+/* document_refuse_canceled refuses to bill order lines when their order is canceled by now. */
+void
+document_refuse_canceled(CrmOrganization *org, const int64 *order_line_ids, int n)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(order_line_ids, n))};
+
+	if (core_run_newest(org, &find_canceled_order, args) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
+			 errmsg("a line of a canceled order cannot be invoiced"),
+			 errdetail("Order %s is canceled.", core_result_text(0, 1)),
+			 errhint("Leave sales_order_product_id out, or bill a line of another order."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice_product"),
+			 err_generic_string(PG_DIAG_COLUMN_NAME, "sales_order_product_id")));
 }
 
 /*

@@ -110,7 +110,7 @@ document_cancel_order(PG_FUNCTION_ARGS)
 		.description = core_optional_text(fcinfo, 1)
 	};
 	CrmOrganization *org = core_begin();
-	CrmOrder	order = document_hold_header(org, id);
+	CrmOrder	order = document_hold_order(org, id);	/* who bills a line by hand holds it */
 	CrmValue	args[] = {CRM_INT8(id)};
 
 	lifecycle_require(org, &move, id, order.state);
