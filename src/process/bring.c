@@ -7,6 +7,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "lead/lead.h"
 #include "process/flow.h"
@@ -33,9 +34,12 @@ static CrmStatement find_before = {
 	"WHERE (opportunity_id = $1 OR quote_id = $2 OR sales_order_id = $3) AND state = 'active' ORDER BY 1",
 	.argtypes = {INT8OID, INT8OID, INT8OID}
 };
+/* of the instances of a process that were started on revisions, the one on the last of them */
 static CrmStatement find_of_revisions = {
 	.sql = "SELECT i.process_instance_id FROM @quote q JOIN @process_instance i USING (quote_id) "
-	"WHERE q.quote_number = $1 AND q.quote_id <> $2 AND i.state = 'active' ORDER BY 1",
+	"WHERE q.quote_number = $1 AND q.quote_id <> $2 AND i.state = 'active' AND (i.entity <> 'quote' OR NOT EXISTS (SELECT FROM @quote r "
+	"JOIN @process_instance o ON o.process_id = i.process_id AND o.entity = 'quote' AND o.record_id = r.quote_id "
+	"WHERE r.quote_number = $1 AND r.revision_number > q.revision_number AND o.state = 'active')) ORDER BY 1",
 	.argtypes = {TEXTOID, INT8OID}
 };
 static CrmStatement delete_instance = {
@@ -192,8 +196,8 @@ process_release(PG_FUNCTION_ARGS)
 	int64	   *ids;
 	bool	   *starts;
 
-	if (flow_none(org))
-		return PointerGetDatum(trigdata->tg_trigtuple);
+	if (!OidIsValid(get_relname_relid("process_instance", org->oid)) || flow_none(org))
+		return PointerGetDatum(trigdata->tg_trigtuple);	/* the table went to another schema, or nothing is in a process */
 	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
 	SPI_connect();
 	found = find_working(org, entity, row_int8(core_row(trigdata), flow_entity(entity)->key));

@@ -48,5 +48,17 @@ SELECT remember('revised', quote_id) FROM sales_crm.revise_quote(quote_id => id(
 SELECT is(path_of('quote', id('revised')), 'active: Offer > Deal > Again', 'the revision is in the process');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT refused(format($$SELECT sales_crm.start_process(entity => 'quote', record_id => %s)$$, id('revised')), '23505', 'and does not start it once more');
+-- An instance that stayed behind while its process was inactive leaves the way to the one of the revision.
+SELECT remember('stay', new_process('Staying', 'One:quote:propose: Two:quote:close:', 3)) \gset
+SELECT sales_crm.activate_process(process_name => 'Staying') \gset
+SELECT remember('q1', new_document('quote')) \gset
+SELECT sales_crm.start_process(entity => 'quote', record_id => id('q1'), process_name => 'Staying'), sales_crm.activate_quote(quote_id => id('q1')) \gset
+SELECT sales_crm.deactivate_process(process_name => 'Staying') \gset
+SELECT remember('q2', quote_id) FROM sales_crm.revise_quote(quote_id => id('q1')) \gset
+SELECT sales_crm.activate_process(process_name => 'Staying') \gset
+SELECT sales_crm.start_process(entity => 'quote', record_id => id('q2'), process_name => 'Staying') AS of_q2, sales_crm.activate_quote(quote_id => id('q2')) \gset
+SELECT remember('q3', quote_id) FROM sales_crm.revise_quote(quote_id => id('q2')) \gset
+SELECT results_eq('SELECT process_instance_id, record_id FROM process_instance WHERE process_id = ' || id('stay') || ' ORDER BY 1 DESC LIMIT 1', format('VALUES (%s::bigint, %s::bigint)', :of_q2, id('q3')), 'the one on the last revision goes on');
+SELECT is(path_of('quote', id('q1')), 'active: One', 'the other one stays');
 SELECT * FROM finish();
 ROLLBACK;
