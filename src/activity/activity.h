@@ -24,6 +24,7 @@ typedef struct CrmClosing
 extern const CrmEntity activity_entity;
 
 extern int64 activity_close(CrmOrganization *org, const CrmClosing *closing);
+extern bool activity_is_seen(Oid relid);
 extern int64 activity_queue_named(CrmOrganization *org, const char *name);
 extern void activity_enter_queue(CrmOrganization *org, const char *entity, const int64 *ids, int n,
 								 int64 queue_id);

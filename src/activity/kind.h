@@ -5,6 +5,7 @@
 #ifndef CRM_KIND_H
 #define CRM_KIND_H
 
+#include "activity/activity.h"
 #include "lifecycle/lifecycle.h"
 
 extern void activity_settle_reason(CrmRow *row);
@@ -14,7 +15,6 @@ extern bool activity_has_details(CrmOrganization *org, const char *kind);
 /* ---- regarding.c: what activities, notes, parties and connections point at ---- */
 extern void activity_check_record(CrmRow *row, const char *entity_column, const char *key_column);
 extern bool activity_sees_record(CrmOrganization *org, const char *entity, int64 id);
-extern bool activity_is_seen(Oid relid);
 extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
 extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);

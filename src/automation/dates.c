@@ -145,8 +145,8 @@ find_due(CrmOrganization *org, void *argument)
 
 	if (is_foreign)
 	{
-		automation_run_as_owner(org, core_intern(psprintf("SELECT array_agg(d.id), array_agg(d.moment) FROM %s", due), types),
-								rule->entity, args);
+		core_run_restricted(org, core_intern(psprintf("SELECT array_agg(d.id), array_agg(d.moment) FROM %s", due), types),
+							rule->entity, args);
 		args[7].value = core_result(0, 1, INT8ARRAYOID, &args[7].isnull);
 		args[8].value = core_result(0, 2, TIMESTAMPTZARRAYOID, &args[8].isnull);
 	}
@@ -208,7 +208,7 @@ automation_read_dated(CrmOrganization *org, const CrmRule *rule, Datum ids)
 	if (core_run_as_owner(org, &select_rules, "automation_rule", by_id) == 0 || !read_rule(org, 0, &dated))
 		return 0;
 	args[1] = CRM_DATUM(dated.offset);
-	return automation_run_as_owner(org, core_intern(psprintf(
+	return core_run_restricted(org, core_intern(psprintf(
 		"SELECT t, t.%s, (extract(epoch FROM %s) * 1000000)::bigint FROM @%s t WHERE t.%s = ANY ($1) "
 		"ORDER BY t.%s FOR NO KEY UPDATE",
 		dated.key, moment_text(&dated, "$2", "$3"), dated.table, dated.key, dated.key), types), dated.entity, args);

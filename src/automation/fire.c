@@ -40,6 +40,7 @@ static void offer_transition(TupleTableSlot *old_row, TupleTableSlot *new_row, v
 static List *raised_rules(CrmOrganization *org, const char *entity, const char *event,
 						  const char *process_name, const char *stage_name);
 static void read_raised(CrmFiring *firing, void *argument);
+static char *read_text(const CrmEntity *entity, bool locks);
 static void start(CrmFiring *firing);
 static void finish(CrmFiring *firing);
 static bool is_wanted(CrmFiring *firing, int n, TupleTableSlot *old_row, TupleTableSlot *new_row);
@@ -147,7 +148,9 @@ automation_raise_process(CrmOrganization *org, const char *event, const char *en
 	firing.rules = raised_rules(org, entity, event, process_name, stage_name);
 	if (firing.rules == NIL)
 		return;
-	raised.entity = automation_table(org, entity);
+	raised.entity = automation_find_table(org, entity);
+	if (raised.entity == NULL)
+		return;					/* its table is gone, as verify() tells */
 	firing.serial = automation_serial(org);
 	automation_fire_rules(&firing, read_raised, &raised);
 }
@@ -172,17 +175,36 @@ raised_rules(CrmOrganization *org, const char *entity, const char *event,
 	return found;
 }
 
-/* read_raised offers the records of a raised event, as they are now. */
+/*
+ * read_raised offers the records of a raised event, as they are now: as to a
+ * trigger also those that the caller may not read, and none that is gone.
+ */
 static void
 read_raised(CrmFiring *firing, void *argument)
 {
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	Raised	   *raised = argument;
+	CrmStatement *read = core_intern(read_text(raised->entity, false), types);
+	Oid			type = get_rel_type_id(core_table(firing->org, raised->entity->name));
+	bool		isnull;
 
 	SPI_connect();
 	for (int i = 0; i < raised->n; i++)
-		automation_offer_tuples(firing, NULL,
-								automation_read_record(firing->org, raised->entity, raised->ids[i], false));
+	{
+		CrmValue	args[] = {CRM_INT8(raised->ids[i])};
+
+		if (core_run_restricted(firing->org, read, raised->entity->name, args) > 0)
+			automation_offer_tuples(firing, NULL, automation_tuple(core_result(0, 1, type, &isnull)));
+	}
 	SPI_finish();
+}
+
+/* read_text returns the query of a record of a table by its key. */
+static char *
+read_text(const CrmEntity *entity, bool locks)
+{
+	return psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", quote_identifier(entity->name), quote_identifier(entity->key),
+					locks ? " FOR NO KEY UPDATE" : "");
 }
 
 /* automation_read_record returns a record as it is now, locked when asked, with the rights of the caller; inside SPI. */
@@ -193,8 +215,7 @@ automation_read_record(CrmOrganization *org, const CrmEntity *entity, int64 id, 
 	CrmValue	args[] = {CRM_INT8(id)};
 	bool		isnull;
 
-	if (core_run(org, core_intern(psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", quote_identifier(entity->name),
-										   quote_identifier(entity->key), locks ? " FOR NO KEY UPDATE" : ""), types), args) == 0)
+	if (core_run(org, core_intern(read_text(entity, locks), types), args) == 0)
 		core_refuse_unknown(entity->name, id);
 	return automation_tuple(core_result(0, 1, get_rel_type_id(core_table(org, entity->name)), &isnull));
 }

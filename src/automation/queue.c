@@ -423,11 +423,11 @@ load_kept(Batch *batch)
 	CrmValue	args[] = {CRM_DATUM(kept_rows(batch, 0)), CRM_DATUM(kept_rows(batch, 1))};
 	Oid			type = get_rel_type_id(core_table(batch->org, batch->entries[0]->entity));
 
-	automation_run_as_owner(batch->org,
-							core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
-												 "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
-												 "FROM unnest($1, $2) r(n, o)", entity, entity), types),
-							batch->entries[0]->entity, args);
+	core_run_restricted(batch->org,
+						core_intern(psprintf("SELECT CASE WHEN r.n IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.n) END, "
+											 "CASE WHEN r.o IS NOT NULL THEN jsonb_populate_record(NULL::@%s, r.o) END "
+											 "FROM unnest($1, $2) r(n, o)", entity, entity), types),
+						batch->entries[0]->entity, args);
 	for (int i = 0; i < batch->n; i++)
 	{
 		batch->entries[i]->new_tuple = tuple_of_result(i, 1, type);

@@ -55,25 +55,6 @@ automation_leave(const CrmRights *before)
 	SetUserIdAndSecContext(before->user, before->context);
 }
 
-/*
- * automation_run_as_owner reads a table as its owner, who may be any user: the
- * code of its types and policies gets no more than his rights, and cannot put
- * off anything to the commit, where it would run as the caller.
- */
-uint64
-automation_run_as_owner(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
-{
-	Oid			user;
-	int			context;
-	uint64		processed;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION);
-	processed = core_run_as_owner(org, statement, table, args);
-	SetUserIdAndSecContext(user, context);
-	return processed;
-}
-
 /* automation_check_author refuses to save a rule for a role that the author is no member of. */
 void
 automation_check_author(CrmRule *rule)

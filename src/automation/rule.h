@@ -156,8 +156,6 @@ typedef struct CrmRights
 extern void automation_enter(CrmRule *rule, CrmRights *before);
 extern void automation_leave(const CrmRights *before);
 extern void automation_check_author(CrmRule *rule);
-extern uint64 automation_run_as_owner(CrmOrganization *org, CrmStatement *statement, const char *table,
-									  const CrmValue *args);
 
 /* ---- firing (fire.c) ---- */
 

@@ -84,6 +84,8 @@ extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 									   const char *table, const CrmValue *args);
+extern uint64 core_run_restricted(CrmOrganization *org, CrmStatement *statement,
+								  const char *table, const CrmValue *args);
 extern int	core_set_path(const char *path);
 extern void core_execute(const char *sql);
 extern void core_forget(CrmOrganization *org, CrmStatement *statement);

@@ -120,6 +120,26 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 	return processed;
 }
 
+/*
+ * core_run_restricted reads a table as its owner, who may be any user: the
+ * code of its types and policies gets no more than his rights, and cannot put
+ * off anything to the commit, where it would run as the caller.
+ */
+uint64
+core_run_restricted(CrmOrganization *org, CrmStatement *statement,
+					const char *table, const CrmValue *args)
+{
+	Oid			user;
+	int			context;
+	uint64		processed;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(user, context | SECURITY_RESTRICTED_OPERATION);
+	processed = core_run_as_owner(org, statement, table, args);
+	SetUserIdAndSecContext(user, context);
+	return processed;
+}
+
 /* core_run_newest_as_owner reads as owner under the newest snapshot: all that counts, as it is now. */
 uint64
 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,

@@ -89,6 +89,7 @@ extern FlowEntity flow_entity_named(const char *name);
 extern FlowEntity flow_entity_argument(CrmOrganization *org, const char *name);
 extern char *flow_table_problem(CrmOrganization *org, const char *name);
 extern bool flow_is_readable(CrmOrganization *org, FlowEntity entity);
+extern bool flow_is_there(CrmOrganization *org, FlowEntity entity);
 extern const char *flow_sql_name(FlowEntity entity);
 extern const char *flow_sql_key(FlowEntity entity);
 extern int64 flow_record(const Flow *flow, FlowEntity entity);
@@ -155,6 +156,7 @@ extern bool flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 
 	"('opportunity', 'sales_order'), ('invoice', 'sales_order'), ('sales_order', 'invoice'), ('opportunity', 'invoice')) AS v (from_entity, to_entity)"
 
 extern int64 flow_linked(const Flow *flow, FlowEntity entity, const char *relation);
+extern FlowRefusal *flow_choice(const Flow *flow, const FlowStage *next);
 extern char *flow_link_hint(const Flow *flow, FlowEntity entity, const char *relation);
 
 /* ---- gate.c ---- */

@@ -60,7 +60,7 @@ missing_step(const Flow *flow, const FlowStep *step)
 		return refusal;
 	}
 	refusal->detail = psprintf("%s (%s)", step->label, step->value ? "action, requested" : "action");
-	refusal->hint = step->value ? "It was asked for and waits in the queue: run_due_automation() does it."
+	refusal->hint = step->value ? "It was asked for: run_due_automation() does it. If the queue has it no more, use run_process_step() again."
 		: psprintf("Use run_process_step() with step => '%s'.", step->label);
 	return refusal;
 }
@@ -216,7 +216,10 @@ static FlowRefusal *
 no_record(const Flow *flow, const FlowStage *next)
 {
 	const char *name = flow_entity_name(next->entity);
+	FlowRefusal *choice = flow_choice(flow, next);
 
+	if (choice)
+		return choice;
 	return new_refusal(flow, ERRCODE_CRM_STAGE_REQUIREMENT_MISSING,
 					   psprintf("stage \"%s\" needs a record of \"%s\", and there is none", next->name, name),
 					   psprintf("No %s belongs to %s.", name,
@@ -276,7 +279,8 @@ flow_raise(List *refusals)
 			 errmsg("%s", first->message),
 			 errdetail("%s", first->detail),
 			 errhint("%s", first->hint),
-			 err_generic_string(PG_DIAG_TABLE_NAME, first->table)));
+			 err_generic_string(PG_DIAG_TABLE_NAME, first->table),
+			 first->column ? err_generic_string(PG_DIAG_COLUMN_NAME, first->column) : 0));
 }
 
 /* raise_steps lists the labels of the steps that are missing, and their columns. */

@@ -292,7 +292,7 @@ flow_keep_record(CrmOrganization *org, FlowEntity entity, int64 record_id)
 	CrmValue	args[] = {CRM_INT8(record_id)};
 	char	   *keep = psprintf("SELECT 1 FROM @%s WHERE %s = $1 FOR KEY SHARE", flow_sql_name(entity), flow_sql_key(entity));
 
-	if (core_run_as_owner(org, core_intern(keep, types), flow_entity_name(entity), args) == 0)
+	if (core_run_restricted(org, core_intern(keep, types), flow_entity_name(entity), args) == 0)
 		core_refuse_unknown(flow_entity_name(entity), record_id);
 }
 
@@ -303,10 +303,10 @@ flow_is_gone(CrmOrganization *org, FlowEntity entity, int64 record_id)
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(record_id)};
 
-	if (!OidIsValid(get_relname_relid(flow_entity_name(entity), org->oid)))
+	if (!flow_is_there(org, entity))
 		return true;
-	return core_run_as_owner(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1", flow_sql_name(entity), flow_sql_key(entity)),
-											  types), flow_entity_name(entity), args) == 0;
+	return core_run_restricted(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1", flow_sql_name(entity), flow_sql_key(entity)),
+												types), flow_entity_name(entity), args) == 0;
 }
 
 /* flow_record_state returns the state of a record, NULL where it is not there or hidden; what has none is open. */

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "process/flow.h"
 
@@ -22,7 +23,8 @@ typedef struct Link
 static bool follows_in_sale(const Flow *flow, FlowEntity entity);
 static List *seen_tables(const Flow *flow);
 static List *find_links(const Flow *flow, FlowEntity entity, const char *relation);
-static void refuse_choice(const Flow *flow, FlowEntity entity, List *links);
+static bool is_regarding(const Flow *flow, FlowEntity entity, const Link *link);
+static bool differ(const List *links);
 static int64 follow(const Flow *flow, FlowEntity entity, const Link *link);
 static bool is_same_key(const Link *a, const Link *b);
 static char *link_name(const Link *link, FlowEntity entity);
@@ -45,8 +47,9 @@ static CrmStatement select_links = {
 
 /*
  * flow_linked returns the record of a table that a key leads to from those of
- * an instance, 0 = none: the one it has when the path has been there, else the
- * row referred to, or the newest that refers to one of its records.
+ * an instance, 0 = none, or several keys: the one it has when the path has been
+ * there, else the row referred to, or the newest that refers to one of its
+ * records.
  */
 int64
 flow_linked(const Flow *flow, FlowEntity entity, const char *relation)
@@ -57,10 +60,9 @@ flow_linked(const Flow *flow, FlowEntity entity, const char *relation)
 
 	if (list_member_int(seen_tables(flow), entity))
 		return flow_record(flow, entity);
-	if (follows_in_sale(flow, entity))
-		return 0;
 	links = find_links(flow, entity, relation);
-	refuse_choice(flow, entity, links);
+	if (differ(links))
+		return 0;
 	foreach(cell, links)
 		found = Max(found, follow(flow, entity, lfirst(cell)));
 	return found;
@@ -100,13 +102,15 @@ seen_tables(const Flow *flow)
 	return seen;
 }
 
-/* find_links looks for keys between a table and those of the path that have a record. */
+/* find_links looks for keys between a table and those of the path that have a record; over none a table follows in the sale. */
 static List *
 find_links(const Flow *flow, FlowEntity entity, const char *relation)
 {
 	List	   *links = NIL;
 	ListCell   *cell;
 
+	if (follows_in_sale(flow, entity))
+		return NIL;
 	foreach(cell, seen_tables(flow))
 	{
 		FlowEntity	from = lfirst_int(cell);
@@ -130,29 +134,46 @@ find_links(const Flow *flow, FlowEntity entity, const char *relation)
 	return links;
 }
 
-/* refuse_choice refuses more than one key; activate_process() looks for them, but a table may get another later. */
-static void
-refuse_choice(const Flow *flow, FlowEntity entity, List *links)
+/* flow_choice refuses more than one key to the next record; activate_process() looks for them, but a table may get another later. */
+FlowRefusal *
+flow_choice(const Flow *flow, const FlowStage *next)
 {
+	bool		is_asked = next->entity >= FLOW_KNOWN || flow->others != NIL;
+	List	   *links = is_asked ? find_links(flow, next->entity, next->relation) : NIL;
+	FlowRefusal *refusal;
 	char	   *all = NULL;
-	bool		differs = false;
+	ListCell   *cell;
+
+	if (!differ(links))
+		return NULL;
+	foreach(cell, links)
+	{
+		char	   *name = link_name(lfirst(cell), next->entity);
+
+		all = all ? psprintf("%s, %s", all, name) : name;
+	}
+	refusal = palloc0(sizeof(FlowRefusal));
+	refusal->sqlstate = ERRCODE_AMBIGUOUS_COLUMN;
+	refusal->message = psprintf("several keys lead to the %s of stage \"%s\"", flow_entity(next->entity)->label, next->name);
+	refusal->detail = psprintf("Keys are: %s.", all);
+	refusal->hint = "Have an administrator say in process_stage.relation_column which of them counts.";
+	refusal->table = "process_stage";
+	refusal->column = "relation_column";
+	return refusal;
+}
+
+/* differ tells that links are more than one key. */
+static bool
+differ(const List *links)
+{
 	ListCell   *cell;
 
 	foreach(cell, links)
 	{
-		Link	   *link = lfirst(cell);
-
-		differs |= !is_same_key(link, linitial(links));
-		all = all ? psprintf("%s, %s", all, link_name(link, entity)) : link_name(link, entity);
+		if (!is_same_key(lfirst(cell), linitial(links)))
+			return true;
 	}
-	if (differs)
-		ereport(ERROR,
-				(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-				 errmsg("several keys lead to the %s of the next stage of process \"%s\"", flow_entity(entity)->label, flow->process),
-				 errdetail("Keys are: %s.", all),
-				 errhint("Have an administrator say in process_stage.relation_column which of them counts."),
-				 err_generic_string(PG_DIAG_TABLE_NAME, "process_stage"),
-				 err_generic_string(PG_DIAG_COLUMN_NAME, "relation_column")));
+	return false;
 }
 
 /* is_same_key tells whether two links are one key: what regards any of the records is found over one. */
@@ -175,11 +196,12 @@ follow(const Flow *flow, FlowEntity entity, const Link *link)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
 	const char *column = quote_identifier(link->column);
-	bool		regards = strcmp(link->column, "regarding_id") == 0;
+	bool		regards;
 	char	   *sql;
 
 	if (!flow_is_readable(flow->org, entity) || !flow_is_readable(flow->org, link->from))
 		return 0;
+	regards = is_regarding(flow, entity, link);
 	if (link->points_back)
 		sql = psprintf("SELECT max(t.%1$s), $2 FROM @%2$s t WHERE t.%3$s = $1%4$s", flow_sql_key(entity), flow_sql_name(entity),
 					   column, regards ? " AND t.regarding_entity = $2" : "");
@@ -195,6 +217,16 @@ follow(const Flow *flow, FlowEntity entity, const Link *link)
 
 		return core_run(flow->org, core_intern(sql, types), args) > 0 ? core_result_int8(0, 1) : 0;
 	}
+}
+
+/* is_regarding tells a link over regarding_entity and regarding_id from a foreign key that is called like it. */
+static bool
+is_regarding(const Flow *flow, FlowEntity entity, const Link *link)
+{
+	const char *owner = flow_entity_name(link->points_back ? entity : link->from);
+
+	return strcmp(link->column, "regarding_id") == 0 &&
+		get_attnum(core_table(flow->org, owner), "regarding_entity") != InvalidAttrNumber;
 }
 
 /* flow_link_hint says how a record of a table comes about, NULL where no key leads to it. */

@@ -140,8 +140,9 @@ branch_holds(const Flow *flow, const char *column, const char *operator, const c
 
 /*
  * flow_condition_holds compares a column with a value, both in the column's
- * own type. A value that is no such thing is an error of PostgreSQL, which
- * activate_process() looks for.
+ * own type; in a table that the caller may not read it is empty. A value that
+ * is no such thing is an error of PostgreSQL, which activate_process() looks
+ * for.
  */
 bool
 flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
@@ -149,12 +150,13 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
 	static const char *const comparisons[] = {"=", "<>", "<", "<=", ">", ">="};
-	Oid			relid = core_table(org, flow_entity_name(entity));
-	AttrNumber	number = get_attnum(relid, column);
+	Oid			relid = get_relname_relid(flow_entity_name(entity), org->oid);
+	AttrNumber	number = flow_is_there(org, entity) ? get_attnum(relid, column) : InvalidAttrNumber;
 	const char *quoted = quote_identifier(column);
 	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(value)};
 	const char *condition = NULL;
 	const char *type;
+	char	   *record;
 
 	if (number == InvalidAttrNumber)
 		return false;
@@ -172,8 +174,12 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 	}
 	if (condition == NULL)
 		return false;
-	if (core_run(org, core_intern(psprintf("SELECT coalesce(%s, false), $2 FROM (SELECT 1) one LEFT JOIN @%s r ON r.%s = $1",
-										   condition, flow_sql_name(entity), flow_sql_key(entity)), types), args) == 0)
+	if (flow_is_readable(org, entity))
+		record = psprintf("@%s r ON r.%s = $1", flow_sql_name(entity), flow_sql_key(entity));
+	else
+		record = psprintf("(SELECT NULL::%s AS %s) r ON $1 IS NULL", type, quoted);
+	if (core_run(org, core_intern(psprintf("SELECT coalesce(%s, false), $2 FROM (SELECT 1) one LEFT JOIN %s", condition, record),
+								  types), args) == 0)
 		return false;
 	return core_result_bool(0, 1);
 }
@@ -193,7 +199,7 @@ flow_related(const Flow *flow, FlowEntity entity, const char *relation)
 		return flow_record(flow, entity);
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[i] = CRM_ID(flow->records[i]);
-	if (entity < FLOW_KNOWN && relation == NULL && core_run(flow->org, &relations[entity], args) > 0)
+	if (entity < FLOW_KNOWN && core_run(flow->org, &relations[entity], args) > 0)
 		related = core_result_int8(0, 1);
 	if (entity < FLOW_KNOWN && related == 0 && flow->stage.entity != FLOW_LEAD)
 		related = flow->records[entity];

@@ -18,6 +18,7 @@
 #include "process/flow.h"
 
 static FlowEntity add_table(const char *name);
+static bool is_table(Oid relid);
 static bool is_ours(const char *name);
 
 static const CrmEntity *const known[FLOW_KNOWN] = {
@@ -127,7 +128,7 @@ flow_table_problem(CrmOrganization *org, const char *name)
 
 	if (!OidIsValid(relid))
 		return "there is no such table";
-	if (get_rel_relkind(relid) != RELKIND_RELATION && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+	if (!is_table(relid))
 		return "it is no table";
 	if (is_ours(name))
 		return "it holds processes themselves";
@@ -141,12 +142,24 @@ flow_table_problem(CrmOrganization *org, const char *name)
 bool
 flow_is_readable(CrmOrganization *org, FlowEntity entity)
 {
-	Oid			relid;
+	return entity < FLOW_KNOWN ||
+		(flow_is_there(org, entity) &&
+		 pg_class_aclcheck(core_table(org, flow_entity_name(entity)), GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+}
 
-	if (entity < FLOW_KNOWN)
-		return true;
-	relid = get_relname_relid(flow_entity_name(entity), org->oid);
-	return OidIsValid(relid) && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+/* flow_is_there tells that there is a table of a stage; what stands in its place, a view, may run anybody's code. */
+bool
+flow_is_there(CrmOrganization *org, FlowEntity entity)
+{
+	return entity < FLOW_KNOWN || is_table(get_relname_relid(flow_entity_name(entity), org->oid));
+}
+
+static bool
+is_table(Oid relid)
+{
+	char		kind = OidIsValid(relid) ? get_rel_relkind(relid) : '\0';
+
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
 /* is_ours tells the tables of processes themselves. */

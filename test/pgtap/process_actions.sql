@@ -96,7 +96,7 @@ SELECT is(sales_crm.next_stage(entity => 'opportunity', record_id => id('deal'))
 -- A queued rule completes when it has run.
 SELECT is(sales_crm.run_process_step(entity => 'opportunity', record_id => id('deal'), step => 'Check'), 'requested', 'asked for');
 SELECT is((SELECT reason || ' | ' || detail || ' | ' || hint FROM sales_crm.why_not(entity => 'opportunity', id => id('deal'), action => 'next_stage')),
-	'stage "Two" requires "Check" | Check (action, requested) | It was asked for and waits in the queue: run_due_automation() does it.', 'not done yet');
+	'stage "Two" requires "Check" | Check (action, requested) | It was asked for: run_due_automation() does it. If the queue has it no more, use run_process_step() again.', 'not done yet');
 SET LOCAL sales_crm.now = '2030-01-01 12:00Z';
 SELECT is((SELECT sales_crm.run_due_automation()), 1, 'the queue does it');
 SELECT is((SELECT state || ' ' || completed_at FROM process_step_completion ORDER BY process_step_completion_id DESC LIMIT 1), 'done 2030-01-01 12:00:00+00', 'done');

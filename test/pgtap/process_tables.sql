@@ -60,6 +60,8 @@ SELECT is(verdict('a:opportunity b:visit:visit_id'), 'process_relation_column: r
 SELECT matches(verdict('a:lead b:opportunity c:account'), '^process_relation_choice: several keys lead to account in stage "c": account.originating_lead_id, lead.account_id, opportunity.account_id', 'keys of all tables before count');
 SELECT matches(verdict('a:lead b:opportunity c:account:account_id'), '^process_relation_choice', 'a name that two of them have');
 SELECT is(verdict('a:lead b:opportunity c:account:opportunity.account_id'), 'nothing', 'one of them said');
+SELECT matches(verdict('a:lead b:account:lead.account_id c:opportunity:opportunity.account_id'), '^process_relation_column: .* of stage "c"', 'a deal follows from its lead, over no other key');
+SELECT is(verdict('a:account b:opportunity:opportunity.account_id'), 'nothing', 'from an account it does');
 SELECT is(verdict('a:opportunity:account_id b:visit'), 'process_relation_column: relation_column account_id of stage "a" is no key between opportunity and a table before it', 'nothing leads to the first stage');
 SELECT is(verdict('a:opportunity b:visit_report:visit_id'), 'process_relation: nothing leads to visit_report in stage "b"', 'nothing leads there');
 SELECT is(verdict('a:opportunity b:nothing'), 'process_stage_entity: stage "b" cannot be about "nothing": there is no such table', 'no such table');
@@ -169,6 +171,8 @@ SELECT is(detail_of($$SELECT sales_crm.finish_process(entity => 'Odd name', reco
 SELECT sales_crm.previous_stage(entity => 'Odd name', record_id => 7) \gset
 ALTER TABLE "Odd name" ADD COLUMN other_visit_id bigint REFERENCES visit;
 SELECT refused(format($$SELECT sales_crm.next_stage(entity => 'visit', record_id => %s, process_name => 'Odd')$$, id('old visit')), '42702', 'which key counts');
+SELECT is((SELECT detail FROM sales_crm.process_guidance(entity => 'visit', id => id('old visit')) WHERE name = 'next_stage'), 'several keys lead to the Odd name of stage "Odd"', 'guidance says so');
+SELECT is((SELECT detail FROM sales_crm.why_not(entity => 'visit', id => id('old visit'), action => 'next_stage')), 'Keys are: Odd name.other_visit_id, Odd name.visit_id.', 'and so does why_not');
 ALTER TABLE "Odd name" DROP COLUMN other_visit_id;
 SELECT is(sales_crm.next_stage(entity => 'visit', record_id => id('old visit'), process_name => 'Odd'), 'Odd', 'one key again');
 
@@ -259,5 +263,85 @@ GRANT UPDATE ON visit TO tap_seller;
 SET LOCAL ROLE tap_seller;
 SELECT is(sales_crm.previous_stage(entity => 'visit', record_id => id('old visit'), process_name => 'Visited'), 'Deal', 'who may does');
 RESET ROLE;
+
+-- Branches and rules about a table that he may not read hold up nothing: the branch does not hold, the rule sees the row as a trigger would.
+REVOKE ALL ON visit FROM tap_seller;
+SELECT remember('seen', new_process('Seen', 'Deal:opportunity:qualify: Visit:visit:develop::agenda Decide:opportunity:close: Order:sales_order:fulfil:', 6)) \gset
+INSERT INTO process_branch (process_stage_id, column_name, operator, value) SELECT process_stage_id, 'agenda', '=', 'secret' FROM process_stage WHERE process_id = id('seen') AND name = 'Decide';
+SELECT sales_crm.activate_process(process_name => 'Seen') \gset
+SELECT remember('told', new_process('Told', 'Deal:opportunity:qualify: Visit:visit:develop::agenda Order:sales_order:fulfil:', 7)) \gset
+SELECT sales_crm.activate_process(process_name => 'Told') \gset
+INSERT INTO automation_rule (name, entity, event) VALUES ('visit left', 'visit', 'stage_left'), ('visit given up', 'visit', 'process_abandoned');
+INSERT INTO automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'put_outbox', format('{"event": "''%s''", "payload": "to_jsonb(new)"}', replace(name, ' ', '.'))::jsonb FROM automation_rule WHERE name LIKE 'visit %';
+SELECT new_deal('seen deal') \gset
+SELECT new_deal('told deal') \gset
+INSERT INTO visit (opportunity_id, agenda) VALUES (id('seen deal'), 'secret'), (id('told deal'), 'secret');
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('seen deal'), process_name => 'Seen'), sales_crm.start_process(entity => 'opportunity', record_id => id('told deal'), process_name => 'Told') \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('seen deal')), sales_crm.next_stage(entity => 'opportunity', record_id => id('told deal')) \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('seen deal')) \gset
+DELETE FROM outbox_event;
+SET LOCAL ROLE tap_seller;
+SELECT is((SELECT detail FROM sales_crm.process_guidance(entity => 'opportunity', id => id('seen deal')) WHERE name = 'next_stage'), 'stage "Order" needs a record of "sales_order", and there is none', 'guidance, with a branch on what he may not read');
+SELECT lives_ok(format('SELECT sales_crm.create_order_from_opportunity(%s)', id('seen deal')), 'his orders are made');
+SELECT lives_ok(format('SELECT sales_crm.create_order_from_opportunity(%s)', id('told deal')), 'also when a rule watches the stage that is left');
+RESET ROLE;
+SELECT is(path_of('opportunity', id('told deal')), 'active: Deal > Visit > Order', 'the process goes along');
+SELECT is((SELECT string_agg(event_name || ' ' || (payload ->> 'agenda'), ', ') FROM outbox_event), 'visit.left secret', 'and the rule runs, on the row as it is');
+
+-- A foreign key may be called regarding_id.
+CREATE TABLE crm.memo (memo_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, regarding_id bigint REFERENCES opportunity);
+SELECT new_process('Memo', 'Deal:opportunity:qualify: Memo:memo:develop:', 8) \gset
+SELECT sales_crm.activate_process(process_name => 'Memo') \gset
+SELECT new_deal('noted') \gset
+INSERT INTO memo (regarding_id) VALUES (id('noted'));
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('noted'), process_name => 'Memo') \gset
+SELECT is(sales_crm.next_stage(entity => 'opportunity', record_id => id('noted')), 'Memo', 'a key called regarding_id leads there');
+
+-- Where row security hides rows, verify() does not call them gone.
+CREATE ROLE tap_auditor;
+SELECT sales_crm.grant_access(role => 'tap_auditor', level => 'admin') \gset
+ALTER TABLE visit ENABLE ROW LEVEL SECURITY;
+SET LOCAL ROLE tap_auditor;
+SELECT is_empty($$SELECT * FROM sales_crm.verify() WHERE check_name = 'process_record_gone' AND detail LIKE 'visit %'$$, 'rows that row security hides are not called gone');
+RESET ROLE;
+ALTER TABLE visit DISABLE ROW LEVEL SECURITY;
+
+-- A view that stands in place of a table of a stage is not read: it may run anybody's code with the caller's rights.
+CREATE ROLE tap_maker;
+GRANT USAGE, CREATE ON SCHEMA crm TO tap_maker;
+GRANT REFERENCES ON opportunity TO tap_maker;
+CREATE SCHEMA tap_trap AUTHORIZATION tap_maker;
+CREATE TABLE crm.trap (trap_id bigint PRIMARY KEY, opportunity_id bigint REFERENCES opportunity);
+ALTER TABLE crm.trap OWNER TO tap_maker;
+SET LOCAL ROLE tap_maker;
+CREATE TABLE tap_trap.seen (seen_id bigint GENERATED ALWAYS AS IDENTITY, who text);
+CREATE FUNCTION tap_trap.spy() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO tap_trap.seen (who) VALUES (current_user); RETURN true; END $$;
+RESET ROLE;
+SELECT new_process('Trap', 'Deal:opportunity:qualify: Trap:trap:develop: End:opportunity:close:', 9) \gset
+SET LOCAL client_min_messages = error;
+SELECT sales_crm.activate_process(process_name => 'Trap') \gset
+RESET client_min_messages;
+SELECT new_deal('trapped') \gset
+INSERT INTO trap VALUES (7, id('trapped'));
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('trapped'), process_name => 'Trap') \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('trapped')) \gset
+SET LOCAL ROLE tap_maker;
+ALTER TABLE crm.trap RENAME TO old_trap;
+CREATE VIEW crm.trap AS SELECT trap_id, opportunity_id FROM crm.old_trap WHERE tap_trap.spy();
+RESET ROLE;
+SELECT is((SELECT detail FROM sales_crm.process_guidance(entity => 'opportunity', id => id('trapped')) WHERE name = 'next_stage'), 'the trap of stage "Trap" is not there any more', 'a view in place of a table');
+SELECT is(sales_crm.previous_stage(entity => 'opportunity', record_id => id('trapped')), 'Deal', 'back');
+SELECT is((SELECT count(*) FROM tap_trap.seen), 0::bigint, 'and none of its code ran');
+
+-- A process on a record that vanished is abandoned, whatever rules there are; a table that left the organization is free.
+SELECT new_deal('moved') \gset
+INSERT INTO visit (opportunity_id) VALUES (id('moved'));
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('moved'), process_name => 'Told') \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('moved')) \gset
+CREATE SCHEMA tap_archive;
+ALTER TABLE crm.visit SET SCHEMA tap_archive;
+SELECT is((SELECT detail FROM sales_crm.process_guidance(entity => 'opportunity', id => id('seen deal')) WHERE name = 'next_stage'), 'stage "Order" is the last one of process "Seen"', 'guidance goes on');
+SELECT lives_ok(format('DELETE FROM tap_archive.visit WHERE opportunity_id = %s', id('moved')), 'rows of a table that went to another schema are deleted');
+SELECT is(sales_crm.abandon_process(entity => 'opportunity', record_id => id('moved')), 'aborted', 'a rule about the table does not stand in the way');
 SELECT * FROM finish();
 ROLLBACK;
