@@ -24,6 +24,11 @@ static CrmCheck checks[] = {
 			"JOIN pg_catalog.pg_class own ON own.oid = r.tableoid AND own.relnamespace = c.relnamespace "
 			"WHERE c.relname = r.entity AND c.relkind IN ('r', 'p') AND (r.date_column IS NULL OR EXISTS (SELECT FROM "
 			"pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = r.date_column AND NOT a.attisdropped)))"}},
+	{"step_without_rule", "process_step", {
+			.sql = "SELECT t.process_step_id, 'action step \"' || t.label || '\" of active process \"' || p.name || '\": nobody can run rule \"' || t.rule_name || '\" on ' || s.entity "
+			"FROM @process p JOIN @process_stage s USING (process_id) JOIN @process_step t USING (process_stage_id) "
+			"WHERE p.state = 'active' AND t.kind = 'action' AND NOT EXISTS (SELECT FROM @automation_rule r "
+			"WHERE r.name = t.rule_name AND r.is_active AND r.event = 'on_demand' AND r.entity = s.entity)"}},
 	{"rule_ran_twice", "automation_run", {
 			.sql = "SELECT min(automation_run_id), 'rule ' || automation_rule_id || ' ran ' || count(*) || ' times for event ' || event_key "
 			"FROM @automation_run WHERE outcome = 'done' GROUP BY automation_rule_id, event_key HAVING count(*) > 1"}},

@@ -49,10 +49,12 @@ static CrmStatement select_events = {
 	.sql = "SELECT DISTINCT entity, event FROM @automation_rule WHERE is_active",
 	.is_report = true
 };
+/* one that came along with a renamed table stays while rules of the old name are active and no other table has it */
 static CrmStatement select_triggers = {
 	.sql = "SELECT c.oid::bigint, t.oid::bigint FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
 	"WHERE c.relnamespace = $1 AND t.tgname LIKE 't80\\_automation\\_%' AND NOT EXISTS (SELECT FROM @automation_rule a WHERE a.is_active "
-	"AND a.entity = c.relname AND t.tgname = 't80_automation_' || CASE a.event WHEN 'created' THEN 'insert' "
+	"AND t.tgargs = pg_catalog.convert_to(a.entity, pg_catalog.getdatabaseencoding()) || '\\x00'::bytea AND (a.entity = c.relname "
+	"OR NOT EXISTS (SELECT FROM pg_catalog.pg_class o WHERE o.relnamespace = $1 AND o.relname = a.entity)) AND t.tgname = 't80_automation_' || CASE a.event WHEN 'created' THEN 'insert' "
 	"WHEN 'updated' THEN 'update' WHEN 'state_changed' THEN 'update' WHEN 'assigned' THEN 'update' "
 	"WHEN 'deleted' THEN 'delete' ELSE '' END)",
 	.argtypes = {OIDOID},

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(116);
+SELECT plan(117);
 
 CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
 CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
@@ -237,6 +237,10 @@ ALTER TABLE crm."Site visit" RENAME TO tap_stay;
 SELECT pg_temp.refused($$INSERT INTO crm.tap_stay (place) VALUES ('R')$$, 'SC012', 'its rows are refused: rules may be there to refuse them');
 SELECT matches(pg_temp.words($$INSERT INTO crm.tap_stay (place) VALUES ('R')$$), 'automation rules watch table "Site visit", which is "tap_stay" now .* UPDATE crm.automation_rule SET entity = ''tap_stay'' WHERE entity = ''Site visit''', 'and the way out is told');
 SELECT is((SELECT string_agg(DISTINCT check_name, ' ') FROM sales_crm.verify()), 'rule_without_table rule_without_trigger', 'verify() tells of it');
+UPDATE crm.automation_rule SET is_active = false WHERE name = 'others';
+UPDATE crm.automation_rule SET is_active = true WHERE name = 'others';
+SELECT sales_crm.repair(organization => 'crm') \gset
+SELECT pg_temp.refused($$INSERT INTO crm.tap_stay (place) VALUES ('R')$$, 'SC012', 'also when other rules come and go');
 SELECT pg_temp.refused($$SELECT * FROM sales_crm.explain_rule('made', 'Site visit', 100)$$, '22023', 'explain_rule says that the table is gone');
 SELECT pg_temp.refused($$UPDATE crm.automation_rule SET entity = 'tap_stay' WHERE entity = 'Site visit'$$, '22023', 'its key must have the name as well');
 ALTER TABLE crm.tap_stay RENAME "Site visit_id" TO tap_stay_id;

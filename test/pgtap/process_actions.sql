@@ -117,6 +117,8 @@ SELECT sales_crm.set_stage(entity => 'opportunity', record_id => id('deal'), sta
 SELECT refused(format($$SELECT sales_crm.run_process_step(entity => 'opportunity', record_id => %s, step => 'Approve')$$, id('deal')), '22023', 'a rule that was switched off');
 DELETE FROM automation_rule WHERE name = 'approve';
 SELECT refused(format($$SELECT sales_crm.run_process_step(entity => 'opportunity', record_id => %s, step => 'Approve')$$, id('deal')), 'P0002', 'a rule that is gone');
+SELECT results_eq('SELECT check_name, detail FROM sales_crm.verify()', $$VALUES ('step_without_rule', 'action step "Approve" of active process "Acted": nobody can run rule "approve" on opportunity')$$, 'and verify() tells of the button');
+SELECT new_rule('approve', 'opportunity', 'set_columns', '{"set": {"customer_need": "''y''"}}') \gset
 
 -- An action whose rule moves the process on: what it does counts, and is remembered.
 SELECT new_rule('go on', 'opportunity', 'call_function', '{"function": "next_stage", "arguments": {"entity": "''opportunity''", "record_id": "new.opportunity_id"}}') \gset
