@@ -20,7 +20,7 @@ COMMENT ON FUNCTION start_process(text, bigint, text) IS 'Starts a process on a 
 
 CREATE FUNCTION next_stage(entity text, record_id bigint, process_name text DEFAULT NULL, OUT stage_name text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_next';
-COMMENT ON FUNCTION next_stage(text, bigint, text) IS 'Moves a record''s process to the next stage and returns its name; without an instance the process is started and moved on from its first stage. process_name: default the current one, that used last. Errors: SC008 required steps are missing, or the record that the next stage is about; 42501 the caller''s roles do not allow the process; SC001 not active, or last stage; SC002 record closed; others as start_process(). Rule: D§5.1.';
+COMMENT ON FUNCTION next_stage(text, bigint, text) IS 'Moves a record''s process to the next stage and returns its name; without an instance the process is started and moved on from its first stage. process_name: default the current one, that used last. Errors: SC008 required steps are missing, or the record that the next stage is about; 42702 several keys lead to that record; 42501 the caller''s roles do not allow the process; SC001 not active, or last stage; SC002 record closed; others as start_process(). Rule: D§5.1.';
 
 CREATE FUNCTION previous_stage(entity text, record_id bigint, process_name text DEFAULT NULL, OUT stage_name text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'process_previous';
@@ -73,4 +73,4 @@ CREATE FUNCTION why_not(
     OUT detail text,
     OUT hint text
 ) RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'process_why_not';
-COMMENT ON FUNCTION why_not(text, bigint, text) IS 'Why a call would be refused for a record, a row for each reason; no row = nothing refuses it. action: the name of a call with the record''s key as its only required argument, such as qualify_lead, accept_quote or pay_invoice, or of a process, such as next_stage. A call of a record is really tried and undone, so it may wait for a lock, and a number it took is lost. Errors: 22004, 42704 unknown entity, P0002 unknown record, 22023 unknown action. Rule: D§5.1.';
+COMMENT ON FUNCTION why_not(text, bigint, text) IS 'Why a call would be refused for a record, a row for each reason; no row = nothing refuses it. action: the name of a call with the record''s key as its only required argument, such as qualify_lead, accept_quote or pay_invoice, or of a process, such as next_stage. A call of a record is really tried and undone, so it may wait for a lock, and a number it took is lost. Errors: 22004, 42704 and 22023 not a table of processes, P0002 unknown record, 22023 unknown action. Rule: D§5.1.';

@@ -18,6 +18,7 @@
 
 static void read_stage(FlowStage *stage, uint64 row, int column);
 static void read_others(Flow *flow);
+static void lock_deal(const Flow *flow);
 static void lock_records(const Flow *flow, FlowEntity entity, int64 record_id);
 static void lock_others(const Flow *flow, FlowEntity entity, int64 record_id);
 static const char *state_column(CrmOrganization *org, FlowEntity entity);
@@ -56,6 +57,10 @@ static CrmStatement delete_other = {
 };
 static CrmStatement lock_instance = {
 	.sql = "SELECT 1 FROM @process_instance WHERE process_instance_id = $1 FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement lock_opportunity = {
+	.sql = "SELECT 1 FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_path_stage = {
@@ -215,7 +220,7 @@ flow_hold(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *
 	return flow;
 }
 
-/* flow_lock locks an instance after its records, and reads it then. */
+/* flow_lock locks an instance after its records, or for record_id 0 after its deal alone, and reads it then. */
 Flow *
 flow_lock(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id)
 {
@@ -226,17 +231,27 @@ flow_lock(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id)
 		return NULL;
 	if (record_id != 0)
 		lock_records(flow, entity, record_id);
+	else
+		lock_deal(flow);
 	if (core_run(org, &lock_instance, args) == 0)
 		return NULL;
 	return flow_load(org, id);
+}
+
+/* lock_deal locks the deal of an instance that goes along with something else, also where the caller could not. */
+static void
+lock_deal(const Flow *flow)
+{
+	CrmValue	args[] = {CRM_INT8(flow->records[FLOW_OPPORTUNITY])};
+
+	if (flow->records[FLOW_OPPORTUNITY] != 0)
+		core_run_as_owner(flow->org, &lock_opportunity, "opportunity", args);
 }
 
 /* lock_records locks the record a call names, the deal, and the active stage's record. */
 static void
 lock_records(const Flow *flow, FlowEntity entity, int64 record_id)
 {
-	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
-
 	for (FlowEntity i = 0; i < FLOW_KNOWN; i++)
 	{
 		int64		id = i == entity ? record_id : flow->records[i];
@@ -245,8 +260,7 @@ lock_records(const Flow *flow, FlowEntity entity, int64 record_id)
 		if (i == entity || (i == flow->stage.entity && id != 0))
 			lifecycle_lock(flow->org, flow_entity(i), id);
 		else if (i == FLOW_OPPORTUNITY && id != 0)	/* its phase will follow, if the caller sees it */
-			core_run(flow->org, core_intern("SELECT 1 FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
-											types), args);
+			core_run(flow->org, &lock_opportunity, args);
 	}
 	lock_others(flow, entity, record_id);
 }
