@@ -69,7 +69,8 @@ static CrmStatement find_process = {
 /*
  * The problems of a process: $1 its key, $2 the schema, $3 to $6 the limits of
  * stages, steps, tables and active processes. "walk" goes every way from stage
- * to stage with the tables seen so far, each state once.
+ * to stage with the tables seen so far, each state once; not on from too many
+ * tables, whose sets would be without number.
  */
 static CrmStatement select_problems = {
 	.sql = "WITH RECURSIVE stage AS MATERIALIZED (SELECT s.*, row_number() OVER (ORDER BY s.sort_order, s.process_stage_id) AS place "
@@ -95,7 +96,7 @@ static CrmStatement select_problems = {
 	"AND NOT EXISTS (SELECT FROM relation r WHERE r.from_entity = ANY (w.seen) AND r.to_entity = t.entity) "
 	"THEN ARRAY(SELECT DISTINCT l.name FROM link l WHERE l.from_entity = ANY (w.seen) AND l.to_entity = t.entity "
 	"AND (t.relation_column IS NULL OR t.relation_column IN (l.name, l.column_name)) ORDER BY 1) END "
-	"FROM walk w JOIN edge e ON e.from_id = w.id JOIN stage t ON t.process_stage_id = e.to_id WHERE t.place > w.place) "
+	"FROM walk w JOIN edge e ON e.from_id = w.id JOIN stage t ON t.process_stage_id = e.to_id WHERE t.place > w.place AND cardinality(w.seen) <= $5) "
 
 	"SELECT 'process_stages', 'it has no stages', 'Insert rows into process_stage.' WHERE NOT EXISTS (SELECT FROM stage) "
 	"UNION ALL SELECT 'process_stage_count', 'it has ' || count(*) || ' stages, more than ' || $3, 'Leave stages out, or raise the setting process_max_stages.' "
@@ -132,7 +133,7 @@ static CrmStatement select_problems = {
 	"'Name a column with a foreign key of its own, as column or table.column, or leave it empty; lead, opportunity, quote, sales_order and invoice follow from each other over none.' "
 	"FROM stage s WHERE s.relation_column IS NOT NULL AND NOT EXISTS (SELECT FROM walk w WHERE w.id = s.process_stage_id AND cardinality(w.keys) > 0) "
 	"UNION ALL SELECT 'process_stage_reached', 'no path leads to stage \"' || name || '\"', 'Let a branch lead there, or leave the stage out.' "
-	"FROM stage WHERE process_stage_id NOT IN (SELECT id FROM walk)",
+	"FROM stage WHERE process_stage_id NOT IN (SELECT id FROM walk) AND (SELECT count(DISTINCT entity) FROM stage) <= $5",
 	.argtypes = {INT8OID, OIDOID, INT4OID, INT4OID, INT4OID, INT4OID},
 	.is_report = true
 };

@@ -64,6 +64,15 @@ SELECT matches(verdict('a:lead b:account:lead.account_id c:opportunity:opportuni
 SELECT is(verdict('a:account b:opportunity:opportunity.account_id'), 'nothing', 'from an account it does');
 SELECT is(verdict('a:opportunity:account_id b:visit'), 'process_relation_column: relation_column account_id of stage "a" is no key between opportunity and a table before it', 'nothing leads to the first stage');
 SELECT is(verdict('a:opportunity b:visit_report:visit_id'), 'process_relation: nothing leads to visit_report in stage "b"', 'nothing leads there');
+DO $$ BEGIN FOR i IN 1..25 LOOP EXECUTE format('CREATE TABLE crm.wide_%1$s (wide_%1$s_id bigint PRIMARY KEY)', i); END LOOP; END $$;
+INSERT INTO process (name) VALUES ('Wide');
+INSERT INTO process_stage (process_id, name, category, entity, sort_order) SELECT process_id, 's' || i, 'develop', 'wide_' || i, i FROM process, generate_series(1, 25) AS i WHERE name = 'Wide';
+INSERT INTO process_step (process_stage_id, label, column_name) SELECT process_stage_id, 'k', entity || '_id' FROM process_stage WHERE entity LIKE 'wide%';
+INSERT INTO process_branch (process_stage_id, column_name, operator, next_stage_id)
+SELECT a.process_stage_id, a.entity || '_id', 'is_null', b.process_stage_id FROM process_stage AS a JOIN process_stage AS b USING (process_id) JOIN process AS p USING (process_id) WHERE p.name = 'Wide' AND b.sort_order > a.sort_order;
+SET LOCAL statement_timeout = '20s';
+SELECT throws_like($$SELECT sales_crm.activate_process(process_name => 'Wide')$$, '%it goes through 25 tables, more than 5', 'too many tables, and every way through them: refused at once');
+RESET statement_timeout;
 SELECT is(verdict('a:opportunity b:nothing'), 'process_stage_entity: stage "b" cannot be about "nothing": there is no such table', 'no such table');
 SELECT is(verdict('a:opportunity b:no_key'), 'process_stage_entity: stage "b" cannot be about "no_key": it has no key no_key_id of type bigint', 'a table without a number for a key');
 SELECT is(verdict('a:visit_view'), 'process_stage_entity: stage "a" cannot be about "visit_view": it is no table', 'a view');
