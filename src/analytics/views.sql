@@ -497,8 +497,8 @@ SELECT
     (a.actual_end_at AT TIME ZONE here.time_zone)::date AS closed_date,    -- Day it was completed or canceled; key in bi_dim_date.
     a.modified_at,    -- When the activity last changed.
     a.state IN ('open', 'scheduled') AS is_open,    -- True while it is still to be done.
-    a.state IN ('open', 'scheduled') AND a.scheduled_end_at < here.moment AS is_overdue,    -- True when it is to be done and the due time has passed.
-    a.state = 'completed' AND a.actual_end_at > a.scheduled_end_at AS is_completed_late,    -- True when it was completed after the due time.
+    a.state IN ('open', 'scheduled') AND coalesce(a.scheduled_end_at < here.moment, false) AS is_overdue,    -- True when it is to be done and the due time has passed; false without a due time.
+    a.state = 'completed' AND coalesce(a.actual_end_at > a.scheduled_end_at, false) AS is_completed_late,    -- True when it was completed after the due time; false without a due time.
     a.scheduled_duration_minutes,    -- Minutes planned.
     a.actual_duration_minutes    -- Minutes it took.
 FROM activity AS a

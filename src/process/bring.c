@@ -20,7 +20,7 @@ static bool is_canceled(const Flow *flow, FlowEntity entity);
 static void change_over(Flow *flow, FlowEntity entity, int64 record_id);
 static void bring_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id);
 static int64 *keys_of_result(uint64 n);
-static void release_instance(CrmOrganization *org, int64 id, FlowEntity entity, bool was_started_on);
+static void release_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id, bool was_started_on);
 static void step_back(Flow *flow, FlowEntity entity);
 
 static CrmStatement find_of_leads = {
@@ -192,6 +192,7 @@ process_release(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	FlowEntity	entity;
+	int64		record_id;
 	uint64		found;
 	int64	   *ids;
 	bool	   *starts;
@@ -199,14 +200,15 @@ process_release(PG_FUNCTION_ARGS)
 	if (!OidIsValid(get_relname_relid("process_instance", org->oid)) || flow_none(org))
 		return PointerGetDatum(trigdata->tg_trigtuple);	/* the table went to another schema, or nothing is in a process */
 	entity = flow_entity_named(core_trigger_argument(trigdata, 0));
+	record_id = row_int8(core_row(trigdata), flow_entity(entity)->key);
 	SPI_connect();
-	found = find_working(org, entity, row_int8(core_row(trigdata), flow_entity(entity)->key));
+	found = find_working(org, entity, record_id);
 	ids = keys_of_result(found);
 	starts = palloc(sizeof(bool) * (found + 1));
 	for (uint64 i = 0; i < found; i++)
 		starts[i] = core_result_bool(i, 2);
 	for (uint64 i = 0; i < found; i++)
-		release_instance(org, ids[i], entity, starts[i]);
+		release_instance(org, ids[i], entity, record_id, starts[i]);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
@@ -227,9 +229,12 @@ find_working(CrmOrganization *org, FlowEntity entity, int64 record_id)
 	return entity < FLOW_KNOWN ? core_run(org, find, args) : core_run_as_owner(org, find, "process_instance", args);
 }
 
-/* release_instance deletes an instance with its history, or leads it back from a record. */
+/*
+ * release_instance deletes an instance with its history, or leads it back from
+ * a record, unless it took another one meanwhile.
+ */
 static void
-release_instance(CrmOrganization *org, int64 id, FlowEntity entity, bool was_started_on)
+release_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id, bool was_started_on)
 {
 	CrmValue	args[] = {CRM_INT8(id)};
 	CrmTicket	ticket = {
@@ -239,7 +244,7 @@ release_instance(CrmOrganization *org, int64 id, FlowEntity entity, bool was_sta
 
 	if (was_started_on)
 		lifecycle_run(org, &ticket, &delete_instance, args);
-	else if (flow)
+	else if (flow && flow_record(flow, entity) == record_id)
 		step_back(flow, entity);
 }
 

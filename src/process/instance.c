@@ -385,7 +385,10 @@ flow_enter(Flow *flow, const FlowStage *stage, int position, const char *directi
 	flow_write_path(flow, direction);
 	flow_write(flow, &ticket, flow->state, NULL);
 	if (strcmp(flow->state, "active") != 0)
+	{
+		flow_leave(flow, position + 1);		/* one that ended stays nowhere */
 		return;
+	}
 	flow_move_deal(flow);
 	flow_raise_event(flow, "stage_left", &left);
 	flow_raise_event(flow, "stage_entered", &flow->stage);

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "security/security.h"
 
@@ -16,6 +17,7 @@ static const char *const levels[] = {"read", "sell", "admin"};
 static int	level_rank(const char *level);
 static void check_may_grant(CrmOrganization *org, const char *role, int rank);
 static void grant_level(CrmOrganization *org, const char *role, int rank);
+static void grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table);
 static void grant_schemas(CrmOrganization *org, const char *role);
 
 static CrmStatement select_rules = {
@@ -161,14 +163,26 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 			if (kind == NULL || name == NULL)
 				continue;
 			if (strcmp(kind, "function") != 0)
-				core_execute(psprintf("GRANT %s ON %s.%s TO %s",
-								 strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT", org->quoted,
-								 quote_identifier(name), quote_identifier(role)));
+				grant_table(org, role, kind, name);
 			else
 				core_execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
 								 quote_identifier(name), quote_identifier(role)));
 		}
 	}
+}
+
+/* grant_table grants what a rule says about a table; one of a user's own may have been renamed or dropped since. */
+static void
+grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table)
+{
+	if (OidIsValid(get_relname_relid(table, org->oid)))
+		core_execute(psprintf("GRANT %s ON %s.%s TO %s", strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT",
+						 org->quoted, quote_identifier(table), quote_identifier(role)));
+	else
+		ereport(WARNING,
+				(errmsg("role \"%s\" is granted nothing on \"%s\": there is no such table", role, table),
+				 errdetail("Table access_rule of organization \"%s\" names it.", org->name),
+				 errhint("Correct object_name there, or delete the rows.")));
 }
 
 /* grant_schemas lets a role see the organization: names and all rows of its policies, but what a level of its own reads. */

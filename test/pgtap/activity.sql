@@ -79,7 +79,8 @@ SELECT is(sort_at, created_at, 'without any time its place is when it was made')
 SELECT refused($$INSERT INTO activity (activity_type, subject, scheduled_start_at, scheduled_end_at) VALUES ('task', 'x', '2026-03-02', '2026-03-01')$$, '23514', 'due before its start');
 SELECT refused(format('UPDATE activity SET sort_at = ''2040-01-01'' WHERE activity_id = %s', activity('task')), '428C9', 'the place is computed');
 SET LOCAL sales_crm.now = '2026-03-01 12:00+00';
-SELECT remember('late', activity('task', '{"scheduled_end_at": "2026-03-01 11:59+00"}')), remember('in time', activity('task', '{"scheduled_end_at": "2026-03-01 12:01+00"}')) \gset
+SELECT remember('late', activity('task', '{"scheduled_end_at": "2026-03-01 11:59+00"}')), remember('in time', activity('task', '{"scheduled_end_at": "2026-03-01 12:01+00"}')), remember('no time', activity('task')) \gset
+SELECT is((is_overdue, is_completed_late)::text, '(f,f)', 'without a due time nothing is late') FROM bi_fact_activity WHERE activity_id = id('no time');
 SELECT is(is_overdue, wanted, name || ' is overdue') FROM (VALUES ('late', true), ('in time', false), ('timed', false)) AS t (name, wanted) JOIN bi_fact_activity ON activity_id = id(name);
 SELECT state FROM sales_crm.complete_activity(activity_id => id('late')) \gset
 SELECT is((is_overdue, is_completed_late)::text, '(f,t)', 'completed late is not overdue any more') FROM bi_fact_activity WHERE activity_id = id('late');

@@ -114,6 +114,14 @@ SELECT is(path_of('opportunity', id('quoted')), 'active: Deal > Offer > Closing'
 DELETE FROM quote WHERE quote_id = id('revised');
 SELECT is(path_of('opportunity', id('quoted')), 'active: Deal', 'back to before the deleted quote');
 SELECT is(deal_of(id('quoted')), 'develop 90', 'phase goes back, a stage without a chance leaves it');
+SELECT new_deal('over') \gset
+SELECT remember('last', quote_id) FROM sales_crm.create_quote_from_opportunity(opportunity_id => id('over')) \gset
+SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('over'), process_name => 'Quoted') \gset
+SELECT sales_crm.next_stage(entity => 'opportunity', record_id => id('over')) \gset
+SELECT sales_crm.abandon_process(entity => 'opportunity', record_id => id('over')) \gset
+DELETE FROM quote WHERE quote_id = id('last');
+SELECT is(path_of('opportunity', id('over')), 'aborted: Deal', 'a process that ended goes back too');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'and stays nowhere');
 SELECT new_deal('dropped') \gset
 SELECT remember('third', quote_id) FROM sales_crm.create_quote_from_opportunity(opportunity_id => id('dropped')) \gset
 SELECT sales_crm.start_process(entity => 'opportunity', record_id => id('dropped'), process_name => 'Quoted') \gset
