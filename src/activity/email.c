@@ -79,17 +79,19 @@ static CrmStatement update_taken = {
 #define ADDRESSES(role) \
 	"(SELECT p.address_used FROM @activity_party p WHERE p.activity_id = a.activity_id AND p.participation_type = '" role "' " \
 	"ORDER BY p.activity_party_id)"
+/* a line break in a header would begin another one, such as Bcc */
+#define HEADER(column) "pg_catalog.regexp_replace(" column ", '[[:cntrl:]]+', ' ', 'g')"
 static CrmStatement read_taken = {
-	.sql = "SELECT a.activity_id, e.delivery_attempts, e.message_identifier, " ADDRESSES("sender") ", "
-	"ARRAY" ADDRESSES("to") ", ARRAY" ADDRESSES("cc") ", ARRAY" ADDRESSES("bcc") ", a.subject, a.description, "
-	"e.in_reply_to_identifier, e.conversation_identifier, e.is_read_receipt_requested, a.priority, "
+	.sql = "SELECT a.activity_id, e.delivery_attempts, " HEADER("e.message_identifier") ", " ADDRESSES("sender") ", "
+	"ARRAY" ADDRESSES("to") ", ARRAY" ADDRESSES("cc") ", ARRAY" ADDRESSES("bcc") ", " HEADER("a.subject") ", a.description, "
+	HEADER("e.in_reply_to_identifier") ", " HEADER("e.conversation_identifier") ", e.is_read_receipt_requested, a.priority, "
 	"(SELECT count(*)::integer FROM @attachment f WHERE f.activity_id = a.activity_id) "
 	"FROM unnest($1) WITH ORDINALITY t(activity_id, n) JOIN @activity a ON a.activity_id = t.activity_id "
 	"JOIN @email e ON e.activity_id = a.activity_id ORDER BY t.n",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement update_sent_details = {
-	.sql = "UPDATE @email SET message_identifier = coalesce($2, message_identifier), sent_at = $3, next_attempt_at = NULL, "
+	.sql = "UPDATE @email SET message_identifier = coalesce(nullif($2, ''), message_identifier), sent_at = $3, next_attempt_at = NULL, "
 	"delivery_error = NULL WHERE email_id = $1",
 	.argtypes = {INT8OID, TEXTOID, TIMESTAMPTZOID}
 };

@@ -222,6 +222,14 @@ SELECT is(state_of(id('in ' || kind)), 'completed/received', 'so is a ' || kind)
 SELECT pg_temp.refused(statement, 'SC002', 'received it is read-only: ' || statement) FROM unnest(ARRAY[format('UPDATE activity SET subject = ''x'' WHERE activity_id = %s', id('came in')),
 	format('UPDATE email SET sent_at = now() WHERE activity_id = %s', id('came in')), format('DELETE FROM activity_party WHERE activity_id = %s', id('came in')),
 	format('UPDATE attachment SET file_name = ''x'' WHERE activity_id = %s', id('came in'))]) AS t (statement);
+SELECT mail('two lines') \gset
+UPDATE activity SET subject = E'One\r\nBcc: all@we.example' WHERE activity_id = id('two lines');
+INSERT INTO email (activity_id, message_identifier, in_reply_to_identifier) VALUES (id('two lines'), E'<1@we.example>\nX: 1', E'<0@we.example>\nX: 0');
+SELECT state FROM sales_crm.send_email(activity_id => id('two lines')) \gset
+SELECT results_eq('SELECT subject, message_identifier, in_reply_to_identifier, conversation_identifier FROM sales_crm.take_emails()',
+	$$VALUES ('One Bcc: all@we.example', '<1@we.example> X: 1', '<0@we.example> X: 0', '<1@we.example> X: 1')$$, 'a header does not begin another one');
+SELECT state FROM sales_crm.report_email_sent(activity_id => id('two lines'), message_identifier => '') \gset
+SELECT isnt(message_identifier, '', 'an empty identifier is none') FROM email WHERE activity_id = id('two lines');
 SELECT new_deal('deal') \gset
 SELECT mail('offer', 'ann@example.com', format('{"regarding_entity": "opportunity", "regarding_id": %s}', id('deal'))) \gset
 SELECT state FROM sales_crm.send_email(activity_id => id('offer')) \gset
