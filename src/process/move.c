@@ -32,7 +32,8 @@ process_next(PG_FUNCTION_ARGS)
 		flow = flow_start(org, entity, id, process_name);
 	flow_require(flow, "next_stage");
 	next = flow_next(flow);
-	next_id = flow_related(flow, next->entity, next->relation);
+	while ((next_id = flow_related(flow, next->entity, next->relation)) == 0)
+		flow_require(flow, "next_stage");	/* it was there, and somebody deleted it meanwhile */
 	if (flow_record(flow, next->entity) != next_id)
 		flow_keep_record(org, next->entity, next_id);	/* who deletes one that it has waits for the instance */
 	flow_advance(flow, next, next_id);
