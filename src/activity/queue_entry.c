@@ -41,6 +41,8 @@ static Entrant *lock_entrants(CrmOrganization *org, const char *entity, CrmValue
 static int32 priority_of(const char *priority);
 static void enter(CrmOrganization *org, const char *entity, const CrmWorkQueue *queue, Entrant *entrants, int n);
 static int	move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *queue, Entrant *entrants, int n);
+static void refuse_unseen(CrmOrganization *org, const char *entity, const CrmValue *records, int n_seen);
+static void refuse_newer(const char *entity) pg_attribute_noreturn();
 static void insert_items(CrmOrganization *org, const char *entity, int64 queue_id, Entrant *entrants, int n);
 static CrmValue ids_of(const Entrant *entrants, int n);
 static void refuse_done(const char *entity, const Entrant *entrant);
@@ -236,10 +238,32 @@ move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *q
 		queue_require_hold(org, &there[i]);
 		moved[n_moved++] = there[i].id;
 	}
+	if (n > n_there)
+		refuse_unseen(org, entity, args, n_there);
 	qsort(moved, n_moved, sizeof(int64), core_compare_ids);
 	if (n_moved > 0)
 		queue_move_items(org, moved, n_moved, queue->id);
 	return n_there;
+}
+
+/* refuse_unseen refuses records that stand in a queue already, with items that the caller does not see: he cannot move them. */
+static void
+refuse_unseen(CrmOrganization *org, const char *entity, const CrmValue *records, int n_seen)
+{
+	CrmValue	args[] = {records[0], records[1], CRM_BOOL(false)};
+	bool		sees_all = activity_is_seen(core_table(org, "queue_item"));
+
+	if ((sees_all && !IsolationUsesXactSnapshot()) ||
+		core_run_newest_as_owner(org, &find_items, "queue_item", args) <= n_seen)
+		return;
+	if (sees_all)
+		refuse_newer(entity);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s stands in a queue already", entity),
+			 errdetail("Row security hides its queue item from you."),
+			 errhint("Ask who sees it, such as an administrator, to route it."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "queue_item")));
 }
 
 /* insert_items makes items for the records that have none. */
@@ -347,17 +371,24 @@ lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, in
 
 	*n_items = n_there > 0 ? core_run_as_owner(org, &lock_items, "queue_item", args) : 0;
 	if (*n_items < n_there && IsolationUsesXactSnapshot())
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not serialize access: %s came into a queue meanwhile", entity),
-				 errdetail("Its queue item was made after this transaction began."),
-				 errhint("Run the transaction again."),
-				 err_generic_string(PG_DIAG_TABLE_NAME, "queue_item")));
+		refuse_newer(entity);
 	items = palloc(sizeof(int64) * (*n_items + 1));
 	for (int i = 0; i < *n_items; i++)
 		items[i] = core_result_int8(i, 1);
 	qsort(items, *n_items, sizeof(int64), core_compare_ids);
 	return items;
+}
+
+/* refuse_newer has a transaction tried again whose snapshot is older than an item. */
+static void
+refuse_newer(const char *entity)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access: %s came into a queue meanwhile", entity),
+			 errdetail("Its queue item was made after this transaction began."),
+			 errhint("Run the transaction again."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "queue_item")));
 }
 
 /* load_exits reads the states in which records leave their queues. */

@@ -86,6 +86,7 @@ extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *state
 									   const char *table, const CrmValue *args);
 extern uint64 core_run_restricted(CrmOrganization *org, CrmStatement *statement,
 								  const char *table, const CrmValue *args);
+extern Oid	core_acting_role(void);
 extern int	core_set_path(const char *path);
 extern void core_execute(const char *sql);
 extern void core_forget(CrmOrganization *org, CrmStatement *statement);

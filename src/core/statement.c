@@ -39,8 +39,17 @@ typedef struct PlanEntry
 	uint32		generation;
 } PlanEntry;
 
+/* The statement that runs as the owner of a table now, and for whom. */
+typedef struct AsOwner
+{
+	Oid			owner;			/* InvalidOid = none */
+	int			context;
+	Oid			caller;
+} AsOwner;
+
 static HTAB *plans = NULL;
 static List *interned = NIL;
+static AsOwner as_owner;
 
 static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
@@ -96,8 +105,8 @@ core_run_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *a
 /*
  * core_run_as_owner executes one statement as the owner of the table it
  * writes or reads, with a pinned search_path: for what the caller may not
- * touch himself. The caller's identity comes back with the next line. The
- * owner himself needs no such change.
+ * touch himself. The caller's identity comes back with the next line, and
+ * stamps name him meanwhile. The owner himself needs no such change.
  */
 uint64
 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
@@ -108,13 +117,23 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 	int			context;
 	int			nest;
 	uint64		processed;
+	AsOwner		before = as_owner;
 
 	GetUserIdAndSecContext(&user, &context);
 	if (user == owner)
 		return core_run(org, statement, args);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	as_owner = (AsOwner) {owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS, core_acting_role()};
+	SetUserIdAndSecContext(owner, as_owner.context);
 	nest = core_set_path("pg_catalog, pg_temp");
-	processed = core_run(org, statement, args);
+	PG_TRY();
+	{
+		processed = core_run(org, statement, args);
+	}
+	PG_FINALLY();
+	{
+		as_owner = before;
+	}
+	PG_END_TRY();
 	AtEOXact_GUC(true, nest);
 	SetUserIdAndSecContext(user, context);
 	return processed;
@@ -138,6 +157,17 @@ core_run_restricted(CrmOrganization *org, CrmStatement *statement,
 	processed = core_run_as_owner(org, statement, table, args);
 	SetUserIdAndSecContext(user, context);
 	return processed;
+}
+
+/* core_acting_role returns the current role, or for whom a statement runs as the owner of a table: for stamps, not for rights. */
+Oid
+core_acting_role(void)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	return OidIsValid(as_owner.owner) && user == as_owner.owner && context == as_owner.context ? as_owner.caller : user;
 }
 
 /* core_run_newest_as_owner reads as owner under the newest snapshot: all that counts, as it is now. */

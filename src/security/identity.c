@@ -56,7 +56,7 @@ security_acting_user(CrmOrganization *org)
 
 	if (core_user_id && core_user_id[0] != '\0')
 		return impersonated_owner(org, identities);
-	entry = hash_search(identities->users, GetUserNameFromId(GetUserId(), false),
+	entry = hash_search(identities->users, GetUserNameFromId(core_acting_role(), false),
 						HASH_FIND, NULL);
 	return entry ? entry->owner_id : 0;
 }
@@ -81,7 +81,7 @@ impersonated_owner(CrmOrganization *org, Identities *identities)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\" may not act for another user",
-						GetUserNameFromId(GetUserId(), false)),
+						GetUserNameFromId(core_acting_role(), false)),
 				 errdetail("sales_crm.user_id is set to %lld in organization \"%s\".",
 						   (long long) owner, org->name),
 				 errhint("RESET sales_crm.user_id, or have an administrator call sales_crm.grant_access(role, 'impersonate').")));
@@ -91,15 +91,16 @@ impersonated_owner(CrmOrganization *org, Identities *identities)
 static bool
 may_impersonate(Identities *identities)
 {
+	Oid			acting = core_acting_role();
 	ListCell   *cell;
 
-	if (superuser())
+	if (superuser_arg(acting))
 		return true;
 	foreach(cell, identities->impersonators)
 	{
 		Oid			role = get_role_oid(lfirst(cell), true);
 
-		if (OidIsValid(role) && is_member_of_role_nosuper(GetUserId(), role))
+		if (OidIsValid(role) && is_member_of_role_nosuper(acting, role))
 			return true;
 	}
 	return false;

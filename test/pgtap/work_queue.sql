@@ -219,9 +219,24 @@ SELECT pg_temp.new_lead() AS erased \gset
 SELECT pg_temp.add('lead', :unseen, 'Second') AS unseen_item, pg_temp.add('lead', :erased, 'Second') AS erased_item \gset
 SELECT is(pg_temp.outcome(format('SELECT state FROM sales_crm.disqualify_lead(%s)', :unseen), 'tap_bob'), 'disqualified', 'Bob closes a lead whose item he does not see');
 SELECT is(pg_temp.item(:unseen_item), 'Second, nobody, inactive', 'and it leaves the queue');
+SELECT is((i.modified_by, h.changed_by), (pg_temp.owner('Bob'), pg_temp.owner('Bob')), 'by his doing') FROM crm.queue_item AS i JOIN crm.status_history AS h ON h.entity = 'queue_item' AND h.record_id = i.queue_item_id WHERE i.queue_item_id = :unseen_item;
 SELECT is(pg_temp.refusal(format('DELETE FROM crm.lead WHERE lead_id = %s', :erased), 'tap_bob'), NULL, 'he deletes another');
 SELECT is((SELECT count(*) FROM crm.queue_item WHERE queue_item_id = :erased_item), 0::bigint, 'and its item goes along');
 SELECT pg_temp.refused(format('SELECT sales_crm.pick_queue_item(%s)', :own), 'P0002', 'an item that he does not see he does not pick', 'tap_bob');
+SELECT pg_temp.add('lead', pg_temp.new_lead('Elsewhere'), 'Second') \gset
+SELECT pg_temp.refused(format('SELECT sales_crm.add_to_queue(''lead'', %s, %s)', max(lead_id), pg_temp.queue('Inbound')), '42501', 'nor does he put the record elsewhere', 'tap_bob') FROM crm.lead WHERE company_name = 'Elsewhere';
+CREATE ROLE tap_keeper;
+CREATE ROLE tap_pool;
+SELECT sales_crm.grant_access(role => 'tap_keeper', level => 'sell'), sales_crm.grant_access(role => 'tap_pool', level => 'sell'), sales_crm.grant_access(role => 'tap_pool', level => 'impersonate') \g /dev/null
+ALTER TABLE crm.queue_item OWNER TO tap_keeper;
+CREATE POLICY tap_none ON crm.queue_item TO tap_pool USING (false);
+SELECT pg_temp.new_lead() AS pooled \gset
+SELECT pg_temp.add('lead', :pooled, 'Second') AS pooled_item \gset
+SELECT set_config('sales_crm.user_id', pg_temp.owner('Bob')::text, true) AS user \gset
+SELECT is(pg_temp.outcome(format('SELECT state FROM sales_crm.disqualify_lead(%s)', :pooled), 'tap_pool'), 'disqualified', 'so does a pool that acts for Bob');
+SET LOCAL sales_crm.user_id = '';
+SELECT is((i.state, i.modified_by), ('inactive'::text, pg_temp.owner('Bob')), 'who is named') FROM crm.queue_item AS i WHERE queue_item_id = :pooled_item;
+ALTER TABLE crm.queue_item OWNER TO CURRENT_USER;
 ALTER TABLE crm.queue_item DISABLE ROW LEVEL SECURITY;
 CREATE TRIGGER t20_activities BEFORE DELETE ON crm.visit FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('visit');
 DELETE FROM crm.visit WHERE visit_id = 1;
