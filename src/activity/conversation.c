@@ -18,8 +18,10 @@ static const char *const computed[] = {
 	"submitted_at", "submitted_by", "next_attempt_at", "last_attempt_at", "delivery_attempts", "delivery_error", NULL
 };
 
+static const char *const fixed[] = {"activity_id", NULL};
+
 static const CrmEntity email_entity = {
-	.name = "email", .key = "email_id", .label = "row of mail details", .computed = computed,
+	.name = "email", .key = "email_id", .label = "row of mail details", .computed = computed, .fixed = fixed,
 	.complete = complete_email, .before_delete = activity_keep_detail
 };
 

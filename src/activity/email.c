@@ -341,9 +341,7 @@ mark_taken(CrmOrganization *org, int64 *mails, int64 *details, int n)
 static int64
 sending_timeout(CrmOrganization *org)
 {
-	const char *setting = core_setting(org, "email_sending_timeout_minutes");
-
-	return (setting ? strtol(setting, NULL, 10) : 30) * USECS_PER_MINUTE;
+	return core_setting_number(org, "email_sending_timeout_minutes", 30) * USECS_PER_MINUTE;
 }
 
 /* require_sending refuses a report about a mail that no mail program has. */

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
@@ -22,14 +23,16 @@ typedef struct Party
 	char	   *role;
 	char	   *entity;			/* NULL = only an address is known */
 	int64		record_id;
-	char	   *address;		/* NULL = none */
+	char	   *stored;			/* address_used */
+	char	   *address;		/* what the mail goes to; NULL = none */
 	bool		is_of_record;	/* the address is, or was, that of the record */
-	bool		is_written;		/* it is new */
+	bool		is_written;		/* it comes from the record now */
 	bool		refuses_mail;
 } Party;
 
 static Party *read_parties(CrmOrganization *org, int64 activity_id, int *n);
 static void read_record(CrmOrganization *org, Party *party);
+static bool refuses_unseen(CrmOrganization *org, const Party *party, const char *table, const char *key);
 static bool is_address(const char *text);
 static bool is_part(char c);
 static void write_parties(CrmOrganization *org, const Party *parties, int n);
@@ -116,7 +119,7 @@ read_parties(CrmOrganization *org, int64 activity_id, int *n)
 		parties[i].role = core_result_name(i, 2);
 		parties[i].entity = core_result_text(i, 3);
 		parties[i].record_id = core_result_int8(i, 4);
-		parties[i].address = core_result_text(i, 5);
+		parties[i].stored = parties[i].address = core_result_text(i, 5);
 		parties[i].is_of_record = core_result_bool(i, 6);
 	}
 	return parties;
@@ -145,11 +148,23 @@ read_record(CrmOrganization *org, Party *party)
 															  has_flag ? "do_not_email" : "false",
 															  quote_identifier(table), key), types), args) > 0;
 
-	party->refuses_mail = is_there && core_result_bool(0, 2);
+	party->refuses_mail = is_there ? core_result_bool(0, 2) : has_flag && refuses_unseen(org, party, table, key);
 	if (party->address && !party->is_of_record)
 		return;
 	party->address = is_there ? core_result_text(0, 1) : NULL;
 	party->is_written = true;
+}
+
+/* refuses_unseen tells that somebody whom row security hides from the sender wants no mail. */
+static bool
+refuses_unseen(CrmOrganization *org, const Party *party, const char *table, const char *key)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
+	CrmValue	args[] = {CRM_INT8(party->record_id)};
+	CrmStatement *look = core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 AND do_not_email", quote_identifier(table), key), types);
+	char		kind = get_rel_relkind(core_table(org, table));
+
+	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && core_run_as_owner(org, look, table, args) > 0;
 }
 
 /* is_address tells an e-mail address from a name or a number; what would break the head of a mail is none. */
@@ -172,7 +187,7 @@ is_part(char c)
 	return c != '\0' && strchr(" @<>,;", c) == NULL;
 }
 
-/* check_recipients refuses a mail to nobody, to somebody who wants none, or to somebody without an address. */
+/* check_recipients refuses a mail to nobody, to somebody who wants none, to somebody without an address, or from what was typed and is none. */
 static void
 check_recipients(CrmOrganization *org, int64 activity_id, const Party *parties, int n)
 {
@@ -184,12 +199,12 @@ check_recipients(CrmOrganization *org, int64 activity_id, const Party *parties, 
 	initStringInfo(&lacking);
 	for (int i = 0; i < n; i++)
 	{
-		if (strcmp(parties[i].role, "sender") == 0)
-			continue;
-		recipients++;
-		if (parties[i].refuses_mail)
+		bool		is_sender = strcmp(parties[i].role, "sender") == 0;
+
+		recipients += !is_sender;
+		if (parties[i].refuses_mail && !is_sender)
 			name_party(&refusing, &parties[i]);
-		else if (parties[i].address == NULL)
+		else if (parties[i].address == NULL && (!is_sender || (parties[i].stored && !parties[i].is_written)))
 			name_party(&lacking, &parties[i]);
 	}
 	if (recipients == 0)
@@ -226,38 +241,42 @@ refuse_lonely(CrmOrganization *org, int64 activity_id)
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "email_recipient_check")));
 }
 
-/* refuse_recipients refuses a mail that some of its recipients cannot get, and names them. */
+/* refuse_recipients refuses a mail for some of its parties, and names them. */
 static void
 refuse_recipients(int64 activity_id, const char *constraint, const char *why, const char *names, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
-			 errmsg("mail %lld cannot go to all its recipients: %s", (long long) activity_id, why),
+			 errmsg("mail %lld cannot be sent: %s", (long long) activity_id, why),
 			 errdetail("That is so for: %s.", names),
 			 errhint("%s", hint),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "activity_party"),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));
 }
 
-/* write_parties writes the addresses that came from records. */
+/* write_parties writes the addresses that came from records, also that a sender's has none any more. */
 static void
 write_parties(CrmOrganization *org, const Party *parties, int n)
 {
 	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
 	Datum	   *addresses = palloc(sizeof(Datum) * Max(n, 1));
+	bool	   *nulls = palloc(sizeof(bool) * Max(n, 1));
+	int			lower = 1;
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "activity_party", .ids = ids, .made_by = "send_email"};
 	CrmValue	args[2];
 
 	for (int i = 0; i < n; i++)
 	{
-		if (!parties[i].is_written || parties[i].address == NULL)
+		if (!parties[i].is_written || (parties[i].address == NULL && parties[i].stored == NULL))
 			continue;
 		ids[ticket.n] = parties[i].id;
-		addresses[ticket.n++] = CStringGetTextDatum(parties[i].address);
+		nulls[ticket.n] = parties[i].address == NULL;
+		addresses[ticket.n] = nulls[ticket.n] ? (Datum) 0 : CStringGetTextDatum(parties[i].address);
+		ticket.n++;
 	}
 	if (ticket.n == 0)
 		return;
 	args[0] = CRM_DATUM(core_int8_array(ids, ticket.n));
-	args[1] = CRM_DATUM(PointerGetDatum(construct_array(addresses, ticket.n, TEXTOID, -1, false, TYPALIGN_INT)));
+	args[1] = CRM_DATUM(PointerGetDatum(construct_md_array(addresses, nulls, 1, &ticket.n, &lower, TEXTOID, -1, false, TYPALIGN_INT)));
 	lifecycle_run(org, &ticket, &update_parties, args);
 }
