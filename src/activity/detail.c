@@ -50,13 +50,14 @@ activity_add_details(void)
 void
 activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 {
-	char	   *kind;
+	char	   *kind = NULL;
 
-	if (activity_refuse_closed(row, "the details"))
+	if (activity_refuse_closed(row, "the details", &kind))
 		activity_except_from_series(row);
 	if (!ROW_IS_INSERT(row) || row_is_null(row, "activity_id"))
 		return;
-	kind = kind_of(row);
+	if (core_import_mode)
+		kind = kind_of(row);
 	if (kind && get_relname_relid(kind, row->org->oid) != RelationGetRelid(row->rel))
 		refuse_kind(row, kind);
 }
@@ -65,7 +66,7 @@ activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 void
 activity_keep_detail(CrmRow *row)
 {
-	if (activity_refuse_closed(row, "the details"))
+	if (activity_refuse_closed(row, "the details", NULL))
 		activity_except_from_series(row);
 }
 
@@ -73,13 +74,13 @@ activity_keep_detail(CrmRow *row)
 static void
 complete_party(CrmRow *row, CrmTicket *ticket)
 {
-	char	   *kind;
+	char	   *kind = NULL;
 	char	   *role = row_text(row, "participation_type");
 
 	if (ticket)
 		return;
 	activity_check_record(row, "entity", "record_id");
-	if (activity_refuse_closed(row, "the parties"))
+	if (activity_refuse_closed(row, "the parties", &kind))
 		activity_except_from_series(row);
 	refuse_kept_role(row, role);
 	if (row_changed(row, "address_used") && row_bool(row, "is_address_of_record"))
@@ -87,7 +88,8 @@ complete_party(CrmRow *row, CrmTicket *ticket)
 	if (role == NULL || row_is_null(row, "activity_id") ||
 		(ROW_IS_UPDATE(row) && !row_changed(row, "participation_type")))
 		return;
-	kind = kind_of(row);
+	if (core_import_mode)
+		kind = kind_of(row);
 	if (kind == NULL || activity_takes_role(row->org, kind, role))
 		return;
 	ereport(ERROR,
@@ -120,11 +122,11 @@ refuse_kept_role(CrmRow *row, const char *role)
 static void
 keep_party(CrmRow *row)
 {
-	if (activity_refuse_closed(row, "the parties"))
+	if (activity_refuse_closed(row, "the parties", NULL))
 		activity_except_from_series(row);
 }
 
-/* kind_of returns the kind of the activity that a row belongs to, hidden by row security or not; NULL when it is not there. */
+/* kind_of returns the kind of the activity that an imported row belongs to, hidden by row security or not; NULL when it is not there. */
 static char *
 kind_of(CrmRow *row)
 {

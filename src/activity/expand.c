@@ -54,6 +54,7 @@ static void run_beside(CrmOrganization *org, const int64 *ids, int n, CrmStateme
 static void add_touched(IdSet *set, int n);
 static void make_missing(CrmOrganization *org, Series *series);
 static int64 *new_ids(CrmOrganization *org, const char *table, const char *key, int n);
+static int	expand_next(CrmOrganization *org, int limit, int64 *last, int *done);
 static void expand_one(CrmOrganization *org, void *argument);
 static Datum series_row(FunctionCallInfo fcinfo, const Series *series);
 
@@ -175,10 +176,11 @@ static CrmStatement end_rule = {
 	.argtypes = {INT8OID, DATEOID}
 };
 static CrmStatement find_due = {
-	.sql = "SELECT r.activity_id FROM @recurring_appointment r JOIN @activity a USING (activity_id) WHERE a.state IN ('open', 'scheduled') "
+	.sql = "SELECT r.activity_id, r.recurring_appointment_id FROM @recurring_appointment r JOIN @activity a USING (activity_id) "
+	"WHERE a.state IN ('open', 'scheduled') AND r.recurring_appointment_id > $3 "
 	"AND (r.applied IS NULL OR r.expanded_through IS NULL OR r.expanded_through < $1 OR r.applied <> " SERIES_FINGERPRINT ") "
 	"ORDER BY r.recurring_appointment_id LIMIT $2 FOR NO KEY UPDATE OF r SKIP LOCKED",
-	.argtypes = {DATEOID, INT4OID}
+	.argtypes = {DATEOID, INT4OID, INT8OID}
 };
 
 PG_FUNCTION_INFO_V1(activity_expand_series);
@@ -207,11 +209,28 @@ activity_expand_due_series(PG_FUNCTION_ARGS)
 {
 	int32		limit = core_limit_argument(fcinfo, 0, 100);
 	CrmOrganization *org = core_begin();
-	CrmValue	args[] = {CRM_DATUM(DateADTGetDatum(horizon(org))), CRM_INT4(limit)};
+	int64		last = 0;
+	int			done = 0;
+	int			tried;
+
+	do
+	{
+		tried = expand_next(org, limit - done, &last, &done);
+	} while (tried > 0 && done < limit);
+	SPI_finish();
+	return Int32GetDatum(done);
+}
+
+/* expand_next tries the next series that are due, those behind the last one, and returns how many. */
+static int
+expand_next(CrmOrganization *org, int limit, int64 *last, int *done)
+{
+	CrmValue	args[] = {CRM_DATUM(DateADTGetDatum(horizon(org))), CRM_INT4(limit), CRM_INT8(*last)};
 	int			n = core_run(org, &find_due, args);
 	int64	   *ids = activity_result_ids(n);
-	int			done = 0;
 
+	if (n > 0)
+		*last = core_result_int8(n - 1, 2);
 	for (int i = 0; i < n; i++)
 	{
 		ErrorData  *error = core_attempt(org, expand_one, &ids[i], true);
@@ -222,10 +241,9 @@ activity_expand_due_series(PG_FUNCTION_ARGS)
 					(errmsg("recurring appointment %lld cannot be expanded: %s", (long long) ids[i], error->message),
 					 errhint("Call expand_series() for it to see all of the error.")));
 		else
-			done++;
+			(*done)++;
 	}
-	SPI_finish();
-	return Int32GetDatum(done);
+	return n;
 }
 
 /* activity_end_series gives a series its last day and completes it. */

@@ -1,6 +1,6 @@
 CREATE FUNCTION activity_go_with_record() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'activity_go_with_record';
-COMMENT ON FUNCTION activity_go_with_record() IS 'Trigger, BEFORE DELETE of a record that activities may regard (argument: the entity): open activities, notes and connections go with it, closed activities refuse the deletion (23503), and where it took part its name stays. A table of your own that activities regard gets this trigger too, with its name as argument.';
+COMMENT ON FUNCTION activity_go_with_record() IS 'Trigger, BEFORE DELETE of a record that activities may regard, AFTER that of an activity (argument: the entity): open activities, notes, connections and queue items go with it, closed activities refuse the deletion (23503), and where it took part its name stays. A table of your own that activities regard gets this trigger too, with its name as argument.';
 
 CREATE FUNCTION complete_activity(
     activity_id bigint,
@@ -27,7 +27,7 @@ CREATE FUNCTION send_email(
     activity_id bigint,
     OUT state text
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_send_email';
-COMMENT ON FUNCTION send_email(bigint) IS 'Puts an open mail, a draft or one that failed, in line for the mail program and returns its state, completed (status reason pending_send); it is read-only from then on, and reopen_activity() takes it back until a mail program has it. Its parties in role to, cc and bcc get it, at address_used or else at the e-mail address of their record, which is then written down in address_used; one that came from the record is taken from it anew when the mail is sent again. Without a sender its owner is; a sender without an address leaves it to the mail program. It gets a Message-ID unless it has one. Errors: 22004 no id, P0002 unknown, 22023 no mail, SC001 not open or incoming, 23514 no recipient (constraint email_recipient_check), a recipient without an e-mail address (email_address_check) or with do_not_email (email_do_not_email_check). Rule: D§2.3, D§6.4.';
+COMMENT ON FUNCTION send_email(bigint) IS 'Puts an open mail, a draft or one that failed, in line for the mail program and returns its state, completed (status reason pending_send); it is read-only from then on, and reopen_activity() takes it back until a mail program has it. Its parties in role to, cc and bcc get it, at address_used or else at the e-mail address of their record, which is then written down in address_used; one that came from the record is taken from it anew when the mail is sent again. Without a sender its owner is; a sender whose record has no address leaves it to the mail program. It gets a Message-ID unless it has one. Errors: 22004 no id, P0002 unknown, 22023 no mail, SC001 not open or incoming, 23514 no recipient (constraint email_recipient_check), a recipient without an e-mail address or a typed sender that is none (email_address_check) or with do_not_email (email_do_not_email_check). Rule: D§2.3, D§6.4.';
 
 CREATE FUNCTION take_emails(
     "limit" integer DEFAULT 100,
@@ -132,7 +132,7 @@ CREATE FUNCTION add_to_queue(
     priority integer DEFAULT NULL,
     OUT queue_item_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'activity_add_to_queue';
-COMMENT ON FUNCTION add_to_queue(text, bigint, bigint, integer) IS 'Puts a record into a queue and returns its queue item. entity: its table, one of yours included. queue_id: NULL = the default queue of the current user. priority: higher is picked first; NULL = that of an activity (low -1, normal 0, high 1), else 0. A record stands in one queue at most: from another queue it moves here, with nobody working on it and its priority kept; in this queue already, its item is returned as it is. Everybody may put work into any queue. It leaves the queue by itself in the states of table queue_exit_state, such as completed; a record of a table of yours leaves it by remove_queue_item(). Errors: 22004 no entity or record, 42704 unknown table, 42809 a view, P0002 unknown record or queue, SC001 inactive queue, or a record with nothing left to do, 42501 another works on it, or it stands in a private queue of others. Rule: D§6.4.';
+COMMENT ON FUNCTION add_to_queue(text, bigint, bigint, integer) IS 'Puts a record into a queue and returns its queue item. entity: its table, one of yours included. queue_id: NULL = the default queue of the current user. priority: higher is picked first; NULL = that of an activity (low -1, normal 0, high 1), else 0. A record stands in one queue at most: from another queue it moves here, with nobody working on it and its priority kept; in this queue already, its item is returned as it is. Everybody may put work into any queue. It leaves the queue by itself in the states of table queue_exit_state, such as completed; a record of a table of yours leaves it by remove_queue_item(). Errors: 22004 no entity or record, 42704 unknown table, 42809 a view, P0002 unknown record or queue, SC001 inactive queue, or a record with nothing left to do, 42501 another works on it, it stands in a private queue of others, or row security hides its item. Rule: D§6.4.';
 
 CREATE FUNCTION route_queue_item(
     queue_item_id bigint,

@@ -19,7 +19,8 @@ extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
 extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);
 extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column);
-extern bool activity_refuse_closed(CrmRow *row, const char *what);
+extern bool activity_refuse_closed(CrmRow *row, const char *what, char **kind);
+extern void activity_delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 
 /* ---- detail.c ---- */
 extern void activity_complete_detail(CrmRow *row, CrmTicket *ticket);

@@ -48,7 +48,7 @@ complete_attachment(CrmRow *row, CrmTicket *ticket)
 {
 	Datum		content;
 
-	activity_refuse_closed(row, "the attachments");
+	activity_refuse_closed(row, "the attachments", NULL);
 	if (row_is_null(row, "content") || (ROW_IS_UPDATE(row) && !row_changed(row, "content")))
 		return;
 	content = row_datum_as(row, "content", BYTEAOID);
@@ -60,5 +60,5 @@ complete_attachment(CrmRow *row, CrmTicket *ticket)
 static void
 keep_attachment(CrmRow *row)
 {
-	activity_refuse_closed(row, "the attachments");
+	activity_refuse_closed(row, "the attachments", NULL);
 }

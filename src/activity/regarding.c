@@ -18,7 +18,6 @@
 #include "activity/kind.h"
 
 static bool is_there(CrmOrganization *org, const char *entity, const char *key, int64 id);
-static void delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 static void leave_parties(CrmRow *row, const char *entity, const char *title, int64 id);
 static CrmValue seen_of(CrmOrganization *org, const char *entity, const char *key, CrmValue ids);
 static Oid	table_of_entity(CrmOrganization *org, const char *entity);
@@ -65,7 +64,7 @@ static CrmStatement release_parties = {
 	.argtypes = {INT8ARRAYOID, TEXTOID}
 };
 static CrmStatement lock_activity = {
-	.sql = "SELECT state, instance_type = 'instance' FROM @activity WHERE activity_id = $1 FOR SHARE",
+	.sql = "SELECT state, instance_type = 'instance', activity_type FROM @activity WHERE activity_id = $1 FOR SHARE",
 	.argtypes = {INT8OID}
 };
 
@@ -153,7 +152,7 @@ bool
 activity_is_seen(Oid relid)
 {
 	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(relid, InvalidOid, true) == RLS_NONE;
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }
 
 /*
@@ -232,7 +231,7 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 /*
  * activity_records_gone writes the text of a check: rows of a table whose two
  * columns name a record that is not there, of the tables whose records take
- * such rows along.
+ * such rows along and whose rows the caller may all read.
  */
 char *
 activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column)
@@ -249,7 +248,7 @@ activity_records_gone(CrmOrganization *org, const char *table, const char *entit
 		char	   *entity = core_result_name(i, 1);
 		Oid			relid = get_relname_relid(entity, org->oid);
 
-		if (!OidIsValid(relid) || !OidIsValid(get_trigger_oid(relid, "t20_activities", true)))
+		if (!OidIsValid(relid) || !OidIsValid(get_trigger_oid(relid, "t20_activities", true)) || !activity_is_seen(relid))
 			continue;
 		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s "
 						 "AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)",
@@ -262,10 +261,11 @@ activity_records_gone(CrmOrganization *org, const char *table, const char *entit
 /*
  * activity_refuse_closed keeps what belongs to a closed activity, also one
  * that the caller does not see; it stays open meanwhile. Returns whether it is
- * an appointment that still follows the series it comes from.
+ * an appointment that still follows the series it comes from, and sets kind to
+ * its type where that is asked for. Imports are not looked at.
  */
 bool
-activity_refuse_closed(CrmRow *row, const char *what)
+activity_refuse_closed(CrmRow *row, const char *what, char **kind)
 {
 	CrmValue	args[] = {CRM_INT8(row_int8(row, "activity_id"))};
 	char	   *state = NULL;
@@ -279,6 +279,8 @@ activity_refuse_closed(CrmRow *row, const char *what)
 	{
 		state = MemoryContextStrdup(caller, core_result_name(0, 1));
 		follows_series = core_result_bool(0, 2);
+		if (kind)
+			*kind = MemoryContextStrdup(caller, core_result_name(0, 3));
 	}
 	SPI_finish();
 	if (state == NULL || !lifecycle_is_read_only(row->org, "activity", state))
@@ -296,12 +298,14 @@ activity_refuse_closed(CrmRow *row, const char *what)
  * activities may regard: open ones, notes, connections and its places in
  * queues go with the record, closed activities keep it, and as a party it
  * leaves its name behind. As a foreign key it minds also those that row
- * security hides from the caller.
+ * security hides from the caller. Of activities it is an AFTER trigger, since
+ * one statement may delete an activity and what regards it.
  */
 Datum
 activity_go_with_record(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	bool		is_after = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(((TriggerData *) fcinfo->context)->tg_event);
+	TriggerData *trigdata = core_trigger(fcinfo, is_after ? TRIGGER_EVENT_AFTER : TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
 	const char *entity = core_trigger_argument(trigdata, 0);
 	const CrmEntity *known = lifecycle_find_entity(entity);
 	CrmRow	   *row = core_row(trigdata);
@@ -309,20 +313,20 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
 	SPI_connect();
-	delete_all(row->org, &delete_open, "activity", args);
+	activity_delete_all(row->org, &delete_open, "activity", args);
 	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)
 		refuse_remaining(row, entity, id);
-	delete_all(row->org, &delete_notes, "note", args);
-	delete_all(row->org, &delete_connections, "connection", args);
+	activity_delete_all(row->org, &delete_notes, "note", args);
+	activity_delete_all(row->org, &delete_connections, "connection", args);
 	activity_forget_items(row->org, entity, id);
 	leave_parties(row, entity, known ? known->title : NULL, id);
 	SPI_finish();
 	return PointerGetDatum(trigdata->tg_trigtuple);
 }
 
-/* delete_all deletes what the caller sees as the caller, so that triggers of users find their names, and the rest as owner. */
-static void
-delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
+/* activity_delete_all deletes what the caller sees as the caller, so that triggers of users find their names, and the rest as owner. */
+void
+activity_delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
 {
 	core_run(org, statement, args);
 	if (!activity_is_seen(core_table(org, table)))

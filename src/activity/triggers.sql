@@ -47,7 +47,7 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON activity_type_r
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON product FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('product');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON competitor FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('competitor');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON price_list FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('price_list');
-CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON activity FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('activity');
+CREATE OR REPLACE TRIGGER t20_activities AFTER DELETE ON activity FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('activity');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON territory FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('territory');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON crm_user FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('crm_user');
 CREATE OR REPLACE TRIGGER t20_activities BEFORE DELETE ON team FOR EACH ROW EXECUTE FUNCTION activity_go_with_record('team');

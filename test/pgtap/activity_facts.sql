@@ -331,6 +331,10 @@ SELECT refused(format('UPDATE activity SET regarding_entity = ''activity'', rega
 SELECT is(result(format('DELETE FROM activity WHERE activity_id = %s RETURNING ''gone''', id('first'))), 'gone', 'deleted');
 SELECT is((SELECT count(*) FROM activity WHERE activity_id = id('second')) + (SELECT count(*) FROM note WHERE subject = 'loose'), 0::bigint, 'with what regards it, and the notes about that');
 
+SELECT remember('above', activity('task')), remember('below', activity('task')) \g /dev/null
+UPDATE activity SET regarding_entity = 'activity', regarding_id = id('above') WHERE activity_id = id('below');
+SELECT is(result(format('WITH gone AS (DELETE FROM activity WHERE activity_id IN (%s, %s) RETURNING 1) SELECT count(*)::text FROM gone', id('above'), id('below'))), '2', 'both may be deleted at once');
+
 -- Migrated history (import mode): closed at once, with its own times, details and parties; its reasons are checked all the same.
 SET LOCAL sales_crm.import_mode = on;
 INSERT INTO activity (activity_type, subject, state, status_reason, created_at, actual_start_at, actual_end_at) VALUES ('phone_call', 'long ago', 'completed', 'received', '2019-01-01Z', '2019-01-02 10:00Z', '2019-01-02 10:20Z');
@@ -366,5 +370,26 @@ ALTER TABLE account DISABLE TRIGGER USER;
 DELETE FROM account WHERE account_id = id('behind');
 SELECT results_eq('SELECT check_name, entity, detail FROM sales_crm.verify() ORDER BY 1, 2', format($$VALUES ('connected_record', 'connection', %1$L), ('connected_record', 'connection', %1$L),
 	('noted_record', 'note', %1$L), ('party_record', 'activity_party', %1$L), ('regarding_record', 'activity', %1$L)$$, 'account ' || id('behind') || ' is gone'), 'verify() finds what refers to it');
+ALTER TABLE account DISABLE ROW LEVEL SECURITY;
+ALTER TABLE activity DISABLE ROW LEVEL SECURITY;
+ALTER TABLE note DISABLE ROW LEVEL SECURITY;
+ALTER TABLE connection DISABLE ROW LEVEL SECURITY;
+ALTER TABLE activity_party DISABLE ROW LEVEL SECURITY;
+CREATE TABLE crm.safe (safe_id bigint PRIMARY KEY);
+CREATE TRIGGER t20_activities BEFORE DELETE ON crm.safe FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('safe');
+INSERT INTO crm.safe VALUES (1);
+INSERT INTO note (regarding_entity, regarding_id, subject) VALUES ('safe', 1, 'about the safe');
+CREATE ROLE tap_checker;
+SELECT sales_crm.grant_access(role => 'tap_checker', level => 'admin') \gset
+GRANT USAGE ON SCHEMA tap TO tap_checker;
+REVOKE ALL ON crm.safe FROM tap_checker;
+SET LOCAL ROLE tap_checker;
+SELECT is(result('SELECT count(*)::text FROM sales_crm.verify()'), '5', 'who may not read a table is told of the rest');
+RESET ROLE;
+GRANT SELECT ON crm.safe TO tap_checker;
+ALTER TABLE crm.safe ENABLE ROW LEVEL SECURITY;
+SET LOCAL ROLE tap_checker;
+SELECT is(result('SELECT count(*)::text FROM sales_crm.verify()'), '5', 'and nobody takes for gone what row security hides');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;

@@ -221,6 +221,11 @@ SET LOCAL client_min_messages = error;
 SELECT is(expanded, 1, 'one of two works') FROM sales_crm.expand_due_series();
 SET LOCAL client_min_messages = warning;
 SELECT is(days('fails'), NULL, 'nothing is left of the other');
+SELECT series('behind', '{"pattern": "daily"}') \gset
+SET LOCAL client_min_messages = error;
+SELECT is(expanded, 1, 'one that fails does not hold up those behind it, limit or not') FROM sales_crm.expand_due_series("limit" => 1);
+SET LOCAL client_min_messages = warning;
+SELECT isnt(days('behind'), NULL, 'they have their appointments');
 DROP TRIGGER fail ON activity;
 
 -- The end of a series.
@@ -306,14 +311,40 @@ CREATE ROLE tap_series;
 SELECT sales_crm.grant_access(role => 'tap_series', level => 'sell') \gset
 GRANT USAGE ON SCHEMA tap TO tap_series;
 GRANT SELECT, INSERT, UPDATE ON tap.named TO tap_series;
+INSERT INTO crm_user (name, role_name) VALUES ('Seller', 'tap_series');
+CREATE TABLE tap.heard (activity_id bigint, instance_type text);
+GRANT INSERT, SELECT ON tap.heard TO tap_series;
+CREATE FUNCTION tap.hear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO heard VALUES (NEW.activity_id, NEW.instance_type); RETURN NULL; END $$;
+CREATE TRIGGER hear AFTER UPDATE ON activity FOR EACH ROW WHEN (NEW.instance_type = 'exception') EXECUTE FUNCTION tap.hear();
 SET LOCAL ROLE tap_series;
 SELECT series('of a seller', '{"pattern": "daily", "occurrences": 10}') \gset
 SELECT is(expand('of a seller'), '10 0 0', 'a seller expands');
 UPDATE activity SET priority = 'low' WHERE activity_id = id('of a seller');
 DELETE FROM activity WHERE activity_id = on_day('of a seller', '2026-01-10');
 SELECT is(expand('of a seller'), '0 2 0', 'and has them follow');
+UPDATE appointment SET location = 'Bar' WHERE activity_id = on_day('of a seller', '2026-01-09');
+SELECT is((instance_type, modified_by = (SELECT owner_id FROM crm_user WHERE role_name = 'tap_series'))::text, '(exception,t)', 'who changes the place of one makes the exception') FROM activity WHERE activity_id = on_day('of a seller', '2026-01-09');
+SELECT is((SELECT count(*) FROM heard WHERE activity_id = on_day('of a seller', '2026-01-09')), 1::bigint, 'which a trigger of a user hears, and finds its tables');
 SELECT is(sales_crm.end_series(activity_id => id('of a seller')), 'completed', 'and ends it');
 RESET ROLE;
+DROP TRIGGER hear ON activity;
+
+-- What row security hides of a series goes with it too.
+SELECT series('shown, canceled', '{"pattern": "daily", "starts_on": "2026-01-09", "occurrences": 2}'), series('shown, deleted', '{"pattern": "daily", "starts_on": "2026-01-09", "occurrences": 2}'), series('shown, done', '{"pattern": "daily", "starts_on": "2026-01-09", "occurrences": 2}') \gset
+SELECT expand('shown, canceled'), expand('shown, deleted'), expand('shown, done') \gset
+SELECT remember('hidden ' || what, on_day('shown, ' || what, '2026-01-10')) FROM unnest('{canceled,deleted,done}'::text[]) AS t (what) \g /dev/null
+UPDATE activity SET subject = 'hidden' WHERE activity_id IN (id('hidden canceled'), id('hidden deleted'), id('hidden done'));
+SELECT state FROM sales_crm.complete_activity(activity_id => id('hidden done')) \gset
+ALTER TABLE activity ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shown ON activity TO tap_series USING (subject LIKE 'shown%');
+SELECT is(pg_temp.outcome(format('SELECT state FROM sales_crm.cancel_activity(activity_id => %s)', id('shown, canceled')), 'tap_series'), 'canceled', 'a series is canceled by who does not see all of it');
+SELECT is((a.state, a.modified_by = u.owner_id, h.changed_by = u.owner_id)::text, '(canceled,t,t)', 'with the hidden one, by his name') FROM activity AS a
+JOIN status_history AS h ON h.entity = 'activity' AND h.record_id = a.activity_id, crm_user AS u WHERE a.activity_id = id('hidden canceled') AND u.role_name = 'tap_series';
+SELECT is(pg_temp.refusal(format('DELETE FROM activity WHERE activity_id = %s', id('shown, deleted')), 'tap_series'), NULL, 'another is deleted');
+SELECT is((SELECT count(*) FROM activity WHERE activity_id IN (id('shown, deleted'), id('hidden deleted'))), 0::bigint, 'with the hidden one');
+SELECT pg_temp.refused(format('DELETE FROM activity WHERE activity_id = %s', id('shown, done')), '23503', 'a closed one that is hidden keeps its series', 'tap_series');
+ALTER TABLE activity DISABLE ROW LEVEL SECURITY;
+DROP POLICY shown ON activity;
 
 -- Rules watch the series and their appointments.
 INSERT INTO automation_rule (name, entity, event, condition) VALUES ('tap series', 'recurring_appointment', 'created', 'new.pattern = ''yearly'''), ('tap instance', 'activity', 'created', 'new.instance_type = ''instance'' AND new.subject = ''watched''');
