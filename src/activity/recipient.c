@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -31,6 +32,7 @@ typedef struct Party
 } Party;
 
 static Party *read_parties(CrmOrganization *org, int64 activity_id, int *n);
+static void refuse_newer(int64 activity_id) pg_attribute_noreturn();
 static void read_record(CrmOrganization *org, Party *party);
 static bool refuses_unseen(CrmOrganization *org, const Party *party, const char *table, const char *key);
 static bool is_address(const char *text);
@@ -55,6 +57,10 @@ static CrmStatement select_parties = {
 	"WHERE activity_id = $1 AND participation_type IN ('sender', 'to', 'cc', 'bcc') ORDER BY activity_party_id",
 	.argtypes = {INT8OID}
 };
+static CrmStatement find_parties = {
+	.sql = "SELECT 1 FROM @activity_party WHERE activity_id = $1 AND participation_type IN ('sender', 'to', 'cc', 'bcc')",
+	.argtypes = {INT8OID}
+};
 static CrmStatement update_parties = {
 	.sql = "UPDATE @activity_party p SET address_used = n.address, is_address_of_record = true "
 	"FROM unnest($1, $2) n(id, address) WHERE p.activity_party_id = n.id",
@@ -76,6 +82,8 @@ email_write_addresses(CrmOrganization *org, int64 activity_id)
 
 	core_run(org, &insert_sender, args);
 	parties = read_parties(org, activity_id, &n);
+	if (IsolationUsesXactSnapshot() && core_run_newest(org, &find_parties, args) != n)
+		refuse_newer(activity_id);
 	for (int i = 0; i < n; i++)
 	{
 		if (parties[i].entity)
@@ -88,6 +96,18 @@ email_write_addresses(CrmOrganization *org, int64 activity_id)
 	check_recipients(org, activity_id, parties, n);
 	write_parties(org, parties, n);
 	return sender;
+}
+
+/* refuse_newer has a transaction tried again whose snapshot is older than a party of the mail. */
+static void
+refuse_newer(int64 activity_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access: mail %lld got other parties meanwhile", (long long) activity_id),
+			 errdetail("They changed after this transaction began."),
+			 errhint("Run the transaction again."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "activity_party")));
 }
 
 /* email_domain returns what stands behind the last @ of an address, for a Message-ID. */
