@@ -312,6 +312,7 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	int64		id = row_int8(row, known ? known->key : psprintf("%s_id", entity));
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
+	core_require_table(trigdata, entity);
 	SPI_connect();
 	activity_delete_all(row->org, &delete_open, "activity", args);
 	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)

@@ -217,6 +217,7 @@ activity_go_with_series(PG_FUNCTION_ARGS)
 	int64	   *ids = core_transition_ids(trigdata, "activity_id", &n);
 	CrmValue	args[1];
 
+	core_require_table(trigdata, "recurring_appointment_day");
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
@@ -240,6 +241,7 @@ activity_cancel_with_series(PG_FUNCTION_ARGS)
 	};
 	int			n;
 
+	core_require_table(trigdata, "activity");
 	SPI_connect();
 	for (int i = 0; i < lengthof(states); i++)
 	{

@@ -146,6 +146,7 @@ typedef struct CrmRow
 extern TriggerData *core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing,
 								 TriggerEvent level);
 extern const char *core_trigger_argument(const TriggerData *trigdata, int n);
+extern void core_require_table(const TriggerData *trigdata, const char *table);
 extern CrmRow *core_row(TriggerData *trigdata);
 extern CrmRow *core_stored_row(CrmOrganization *org, Relation rel, HeapTupleHeader stored);
 extern Datum core_row_result(CrmRow *row);

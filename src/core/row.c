@@ -8,12 +8,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "core/core.h"
@@ -77,6 +79,29 @@ core_trigger_argument(const TriggerData *trigdata, int n)
 				 errmsg("trigger \"%s\" lacks an argument", trigdata->tg_trigger->tgname),
 				 errhint("Drop it and call sales_crm.repair().")));
 	return trigdata->tg_trigger->tgargs[n];
+}
+
+/*
+ * core_require_table refuses a trigger that writes as the owner of our tables
+ * when it hangs on another one: whoever may make tables beside ours would
+ * reach rows by it that he may not.
+ */
+void
+core_require_table(const TriggerData *trigdata, const char *table)
+{
+	Relation	rel = trigdata->tg_relation;
+	Oid			relid = get_relname_relid(table, RelationGetNamespace(rel));
+
+	if (relid == RelationGetRelid(rel) || !OidIsValid(relid) ||
+		(rel->rd_rel->relispartition && list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" of table \"%s\" is for table \"%s\"", trigdata->tg_trigger->tgname,
+					RelationGetRelationName(rel), table),
+			 errdetail("It acts on what belongs to records of that table."),
+			 errhint("Drop it; on a table of yours its argument is the name of that very table."),
+			 errtable(rel)));
 }
 
 /* core_row takes the trigger's row apart. */

@@ -61,6 +61,7 @@ lifecycle_record(PG_FUNCTION_ARGS)
 	Recorder	recorder;
 
 	start(&recorder, trigdata);
+	core_require_table(trigdata, recorder.entity->name);
 	core_visit_transitions(trigdata, visit, &recorder);
 	if (recorder.n > 0)
 	{

@@ -370,6 +370,29 @@ ALTER TABLE account DISABLE TRIGGER USER;
 DELETE FROM account WHERE account_id = id('behind');
 SELECT results_eq('SELECT check_name, entity, detail FROM sales_crm.verify() ORDER BY 1, 2', format($$VALUES ('connected_record', 'connection', %1$L), ('connected_record', 'connection', %1$L),
 	('noted_record', 'note', %1$L), ('party_record', 'activity_party', %1$L), ('regarding_record', 'activity', %1$L)$$, 'account ' || id('behind') || ' is gone'), 'verify() finds what refers to it');
+-- Our triggers on somebody's look-alike reach nothing that row security hides from him.
+CREATE ROLE tap_faker;
+SELECT sales_crm.grant_access(role => 'tap_faker', level => 'sell') \gset
+GRANT CREATE ON SCHEMA crm TO tap_faker;
+GRANT USAGE ON SCHEMA tap TO tap_faker;
+INSERT INTO lead (last_name) VALUES ('Fake') RETURNING lead_id AS fake \gset
+INSERT INTO activity (activity_type, subject, regarding_entity, regarding_id) VALUES ('task', 'not for fakers', 'lead', :fake);
+SET LOCAL ROLE tap_faker;
+CREATE TABLE crm.fake (lead_id bigint, activity_id bigint, state text, status_reason text);
+INSERT INTO crm.fake VALUES (:fake, 1, 'open', 'new');
+CREATE TRIGGER fake BEFORE DELETE ON crm.fake FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('lead');
+SELECT refused('DELETE FROM crm.fake', '39P01', 'what goes with a lead');
+DROP TRIGGER fake ON crm.fake;
+CREATE TRIGGER fake AFTER DELETE ON crm.fake REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.go_with_series();
+SELECT refused('DELETE FROM crm.fake', '39P01', 'the appointments of a series');
+DROP TRIGGER fake ON crm.fake;
+CREATE TRIGGER fake AFTER UPDATE ON crm.fake REFERENCING OLD TABLE AS before_it NEW TABLE AS after_it FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.record_state('lead');
+SELECT refused('UPDATE crm.fake SET state = ''disqualified'', status_reason = ''lost''', '39P01', 'the history of a lead');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM activity WHERE subject = 'not for fakers'), 1::bigint, 'all is as it was');
+DROP TABLE crm.fake;
+DELETE FROM lead WHERE lead_id = :fake;
+
 ALTER TABLE account DISABLE ROW LEVEL SECURITY;
 ALTER TABLE activity DISABLE ROW LEVEL SECURITY;
 ALTER TABLE note DISABLE ROW LEVEL SECURITY;
