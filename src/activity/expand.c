@@ -93,14 +93,14 @@ static CrmStatement plan_series = {
 /* canceled with the series, which is open again */
 static CrmStatement find_canceled = {
 	.sql = "SELECT a.activity_id FROM " OF_SERIES " JOIN @activity a ON a.activity_id = i.activity_id "
-	"WHERE r.recurring_appointment_id = $1 AND a.instance_type = 'instance' AND a.state = 'canceled' AND a.scheduled_start_at > $2 "
-	"ORDER BY a.activity_id FOR NO KEY UPDATE OF a",
+	"WHERE r.recurring_appointment_id = $1 AND a.instance_type = 'instance' AND " SERIES_STATE("a") " = 'canceled' "
+	"AND a.scheduled_start_at > $2 " SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
 	.argtypes = {INT8OID, TIMESTAMPTZOID}
 };
 static CrmStatement lock_future = {
 	.sql = DAYS_OF_SERIES "SELECT a.activity_id, d.day IS NULL FROM " OF_SERIES " JOIN @activity a ON a.activity_id = i.activity_id "
 	"LEFT JOIN d ON d.day = i.original_on WHERE r.recurring_appointment_id = $1 AND a.instance_type = 'instance' "
-	"AND a.state IN ('open', 'scheduled') AND a.scheduled_start_at > $3 ORDER BY a.activity_id FOR NO KEY UPDATE OF a",
+	"AND " SERIES_STATE("a") " IN ('open', 'scheduled') AND a.scheduled_start_at > $3 " SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
 	.argtypes = {INT8OID, DATEOID, TIMESTAMPTZOID}
 };
 static CrmStatement delete_days = {
@@ -177,7 +177,7 @@ static CrmStatement end_rule = {
 };
 static CrmStatement find_due = {
 	.sql = "SELECT r.activity_id, r.recurring_appointment_id FROM @recurring_appointment r JOIN @activity a USING (activity_id) "
-	"WHERE a.state IN ('open', 'scheduled') AND r.recurring_appointment_id > $3 "
+	"WHERE " SERIES_STATE("a") " IN ('open', 'scheduled') AND r.recurring_appointment_id > $3 "
 	"AND (r.applied IS NULL OR r.expanded_through IS NULL OR r.expanded_through < $1 OR r.applied <> " SERIES_FINGERPRINT ") "
 	"ORDER BY r.recurring_appointment_id LIMIT $2 FOR NO KEY UPDATE OF r SKIP LOCKED",
 	.argtypes = {DATEOID, INT4OID, INT8OID}

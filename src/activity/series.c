@@ -17,6 +17,7 @@
 
 #include "activity/activity.h"
 #include "activity/kind.h"
+#include "activity/series.h"
 
 static bool is_changed_by_hand(const CrmRow *row);
 static bool differs(const CrmRow *row);
@@ -35,7 +36,7 @@ static CrmStatement find_closed = {
 	.sql = "SELECT i.activity_id FROM @recurring_appointment r "
 	"JOIN @recurring_appointment_day i ON i.recurring_appointment_id = r.recurring_appointment_id "
 	"JOIN @activity a ON a.activity_id = i.activity_id "
-	"WHERE r.activity_id = $1 AND a.state IN ('completed', 'canceled') ORDER BY 1 LIMIT 1",
+	"WHERE r.activity_id = $1 AND " SERIES_STATE("a") " IN ('completed', 'canceled') " SERIES_ORDER("a") " LIMIT 1",
 	.argtypes = {INT8OID}
 };
 static CrmStatement find_day = {
@@ -54,8 +55,8 @@ static CrmStatement find_future = {
 	.sql = "SELECT a.activity_id FROM @recurring_appointment r "
 	"JOIN @recurring_appointment_day i ON i.recurring_appointment_id = r.recurring_appointment_id "
 	"JOIN @activity a ON a.activity_id = i.activity_id "
-	"WHERE r.activity_id = $1 AND a.state = $2 AND coalesce(a.scheduled_start_at, 'infinity') > $3 "
-	"ORDER BY a.activity_id FOR NO KEY UPDATE OF a",
+	"WHERE r.activity_id = $1 AND " SERIES_STATE("a") " = $2 AND coalesce(a.scheduled_start_at, 'infinity') > $3 "
+	SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
 	.argtypes = {INT8OID, TEXTOID, TIMESTAMPTZOID}
 };
 static CrmStatement move_appointments = {

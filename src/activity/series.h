@@ -40,6 +40,14 @@
 	"UNION ALL SELECT x.day FROM " SERIES_MONTHS(last) ", LATERAL " SERIES_DAY_OF_MONTH " WHERE r.pattern IN ('monthly', 'yearly')" \
 	") c WHERE c.day BETWEEN r.starts_on AND least(" last ", r.ends_on)) n WHERE n.number <= r.occurrences OR r.occurrences IS NULL) d"
 
+/*
+ * State and order of the appointments of a series, written so that no index of
+ * activity serves them: a plan made while the tables are empty would read all
+ * activities by it for each series later.
+ */
+#define SERIES_STATE(a) "(" a ".state || '')"
+#define SERIES_ORDER(a) "ORDER BY " a ".activity_id + 0"
+
 /* When the appointment of a day begins and ends, as the clocks on the wall of the rule's time zone show it. */
 #define SERIES_START(day) "((" day " + r.start_time) AT TIME ZONE r.time_zone)"
 #define SERIES_END(day) \

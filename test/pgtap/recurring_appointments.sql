@@ -46,6 +46,21 @@ BEGIN
 END $$;
 WITH made AS (INSERT INTO owner (owner_type, name) VALUES ('team', 'Others') RETURNING owner_id) INSERT INTO team (owner_id, name) SELECT owner_id, 'Others' FROM made;
 
+-- What a series costs does not grow with the activities that are there.
+CREATE FUNCTION tap.reads(name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := (SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE schemaname = 'crm' AND relname IN ('activity', 'recurring_appointment_day'));
+BEGIN
+	PERFORM sales_crm.expand_series(activity_id => series(name, '{"pattern": "daily", "starts_on": "2026-01-09", "occurrences": 3}'));
+	RETURN (SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables WHERE schemaname = 'crm' AND relname IN ('activity', 'recurring_appointment_day')) - before;
+END $$;
+SAVEPOINT few;
+SELECT reads('read first') AS reads \gset
+INSERT INTO activity (activity_type, subject) SELECT 'task', 'one of many' FROM generate_series(1, 3000);
+SELECT reads('read later') AS later \gset
+ROLLBACK TO few;
+SELECT cmp_ok(:later, '<=', :reads + 100, 'it reads its own appointments');
+
 -- Each rule and its days.
 CREATE TABLE tap.pattern (name text, rule jsonb, until date, days text);
 INSERT INTO tap.pattern VALUES
