@@ -4,13 +4,7 @@ BEGIN;
 \ir ../lib/automation.sql
 SELECT plan(45);
 
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
+\ir ../lib/automation_log.sql
 CREATE FUNCTION crm.tap_touch() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO tap_log (what) VALUES ('touched'); RETURN true; END $$;
 INSERT INTO crm.lead (company_name, rating, estimated_value) VALUES ('Acme', 'hot', 500) RETURNING lead_id \gset
 CREATE FUNCTION pg_temp.explained(rule text, id bigint, wanted text DEFAULT '%') RETURNS text LANGUAGE sql AS $$

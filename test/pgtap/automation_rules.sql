@@ -63,19 +63,14 @@ SELECT pg_temp.refused(pg_temp.bad('notify', '{"channel": ""}'), '22023', 'no ch
 SELECT is(count(*), 0::bigint, 'nothing of all this is left') FROM crm.automation_rule;
 
 -- Firing. Triggers come and go.
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text, id bigint);
+\ir ../lib/automation_log.sql
+ALTER TABLE crm.tap_log ADD id bigint;
 SELECT pg_temp.rule('made', 'lead', 'created', $$new.rating = 'hot'$$, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''made '' || new.company_name", "id": "new.lead_id"}}}']::jsonb[]) \gset
 SELECT pg_temp.rule('touched', 'lead', 'updated', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''touched '' || coalesce(old.rating, ''none'') || '' '' || new.rating"}}}']::jsonb[], 'rating, budget_amount') \gset
 SELECT pg_temp.rule('moved', 'lead', 'state_changed', $$new.state <> old.state$$, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''moved '' || old.state || '' '' || new.state"}}}']::jsonb[]) \gset
 SELECT pg_temp.rule('given', 'lead', 'assigned', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''given''"}}}']::jsonb[]) \gset
 SELECT pg_temp.rule('gone', 'lead', 'deleted', NULL, ARRAY['{"create_record": {"entity": "tap_log", "values": {"what": "''gone '' || old.company_name"}}}']::jsonb[]) \gset
 SELECT is(pg_temp.triggers(), 'lead delete, lead insert, lead update', 'the triggers that these rules need');
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
 INSERT INTO crm.lead (company_name, rating) VALUES ('A', 'hot'), ('B', 'cold'), ('C', 'hot');
 SELECT is(pg_temp.logged(), 'made A, made C', 'created: the rows for which the condition holds');
 UPDATE crm.lead SET subject = 'x';

@@ -14,14 +14,8 @@ GRANT CREATE ON SCHEMA crm TO tap_boss;
 CREATE SCHEMA tap_evil AUTHORIZATION tap_seller;
 GRANT USAGE ON SCHEMA tap_evil TO PUBLIC;
 WITH made AS (INSERT INTO crm.owner (owner_type, name) VALUES ('user', 'Boss') RETURNING owner_id) INSERT INTO crm.crm_user (owner_id, name, role_name) SELECT owner_id, 'Boss', 'tap_boss' FROM made;
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
+\ir ../lib/automation_log.sql
 GRANT INSERT, SELECT ON crm.tap_log TO tap_boss;
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
 -- A rule that the boss writes; what a seller's (or another's) statement comes to.
 CREATE FUNCTION pg_temp.boss_rule(rule text, condition text, actions jsonb[] DEFAULT '{}', role_of_rule text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE made bigint;

@@ -4,13 +4,7 @@ BEGIN;
 \ir ../lib/automation.sql
 SELECT plan(117);
 
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
+\ir ../lib/automation_log.sql
 CREATE FUNCTION pg_temp.log_rule(rule text, entity text, event text, what text, condition text DEFAULT NULL, timing text DEFAULT 'in_transaction', watched text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$
 	SELECT pg_temp.rule(rule, entity, event, condition, ARRAY[jsonb_build_object('create_record', jsonb_build_object('entity', 'tap_log', 'values', jsonb_build_object('what', what)))], watched, timing)
 $$;

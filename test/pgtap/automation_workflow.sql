@@ -5,13 +5,7 @@ BEGIN;
 \ir ../lib/automation.sql
 SELECT plan(28);
 
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
+\ir ../lib/automation_log.sql
 CREATE FUNCTION pg_temp.note(what text) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_build_object('create_record', jsonb_build_object('entity', 'tap_log', 'values', jsonb_build_object('what', what))) $$;
 
 -- Change status: by the column where a plain update may, by the call where only that may.

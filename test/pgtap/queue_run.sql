@@ -3,13 +3,8 @@ BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
 SELECT plan(55);
-CREATE TABLE crm.tap_log (tap_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL);
-CREATE FUNCTION pg_temp.logged() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE found text := (SELECT string_agg(what, ', ' ORDER BY tap_log_id) FROM crm.tap_log);
-BEGIN
-	DELETE FROM crm.tap_log;
-	RETURN coalesce(found, '');
-END $$;
+\ir ../lib/automation_log.sql
+ALTER TABLE crm.tap_log ALTER what SET NOT NULL;
 SELECT set_config('tap.seen', '0', true) AS seen \gset
 CREATE FUNCTION pg_temp.outcomes() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE found text := (SELECT string_agg(n || ' ' || outcome || attempt, ', ' ORDER BY outcome, attempt)
