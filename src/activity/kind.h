@@ -12,13 +12,22 @@ extern void activity_settle_reason(CrmRow *row);
 extern bool activity_takes_role(CrmOrganization *org, const char *kind, const char *role);
 extern bool activity_has_details(CrmOrganization *org, const char *kind);
 
+/* Two columns of a table that name a record of any table, and the check of verify() about them. */
+typedef struct ActivityReference
+{
+	const char *check;
+	const char *table;
+	const char *entity_column;
+	const char *key_column;
+} ActivityReference;
+
 /* ---- regarding.c: what activities, notes, parties and connections point at ---- */
 extern void activity_check_record(CrmRow *row, const char *entity_column, const char *key_column);
 extern bool activity_sees_record(CrmOrganization *org, const char *entity, int64 id);
 extern const char *activity_key_of(CrmOrganization *org, const char *entity);
 extern void activity_refuse_circle(CrmRow *row);
 extern uint64 activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids);
-extern char *activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column);
+extern char *activity_records_gone(CrmOrganization *org, const void *reference);
 extern bool activity_refuse_closed(CrmRow *row, const char *what, char **kind);
 extern void activity_delete_all(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
 

@@ -229,14 +229,18 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 }
 
 /*
- * activity_records_gone writes the text of a check: rows of a table whose two
- * columns name a record that is not there, of the tables whose records take
- * such rows along and whose rows the caller may all read.
+ * activity_records_gone writes the text of a check: rows whose reference, an
+ * ActivityReference, names a record that is not there, of the tables whose
+ * records take such rows along and whose rows the caller may all read.
  */
 char *
-activity_records_gone(CrmOrganization *org, const char *table, const char *entity_column, const char *key_column)
+activity_records_gone(CrmOrganization *org, const void *reference)
 {
 	static const Oid types[CRM_MAX_ARGS] = {InvalidOid};
+	const ActivityReference *refers = reference;
+	const char *table = refers->table;
+	const char *entity_column = refers->entity_column;
+	const char *key_column = refers->key_column;
 	StringInfoData sql;
 	uint64		n = core_run(org, core_intern(psprintf("SELECT DISTINCT %s FROM @%s WHERE %s IS NOT NULL",
 													   entity_column, table, entity_column), types), NULL);
@@ -309,7 +313,7 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	const char *entity = core_trigger_argument(trigdata, 0);
 	const CrmEntity *known = lifecycle_find_entity(entity);
 	CrmRow	   *row = core_row(trigdata);
-	int64		id = row_int8(row, known ? known->key : psprintf("%s_id", entity));
+	int64		id = row_int8(row, lifecycle_key(entity));
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
 	core_require_table(trigdata, entity);
@@ -360,8 +364,7 @@ leave_parties(CrmRow *row, const char *entity, const char *title, int64 id)
 const char *
 activity_key_of(CrmOrganization *org, const char *entity)
 {
-	const CrmEntity *known = lifecycle_find_entity(entity);
-	const char *key = known ? known->key : psprintf("%s_id", entity);
+	const char *key = lifecycle_key(entity);
 	Oid			relid = get_relname_relid(entity, org->oid);
 	AttrNumber	column = OidIsValid(relid) ? get_attnum(relid, key) : InvalidAttrNumber;
 

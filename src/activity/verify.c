@@ -6,12 +6,15 @@
 
 #include "activity/kind.h"
 
-static char *regarding_gone(CrmOrganization *org);
-static char *noted_gone(CrmOrganization *org);
-static char *parties_gone(CrmOrganization *org);
-static char *first_ends_gone(CrmOrganization *org);
-static char *second_ends_gone(CrmOrganization *org);
-static char *queued_gone(CrmOrganization *org);
+/* What refers to a record of any table, by two columns. */
+static const ActivityReference references[] = {
+	{"regarding_record", "activity", "regarding_entity", "regarding_id"},
+	{"noted_record", "note", "regarding_entity", "regarding_id"},
+	{"party_record", "activity_party", "entity", "record_id"},
+	{"connected_record", "connection", "entity_1", "record_id_1"},
+	{"connected_record", "connection", "entity_2", "record_id_2"},
+	{"queued_record", "queue_item", "entity", "record_id"}
+};
 
 static CrmCheck checks[] = {
 	{"closed_without_end", "activity", {
@@ -57,47 +60,6 @@ void
 activity_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
-	core_add_built_check("regarding_record", "activity", regarding_gone);
-	core_add_built_check("noted_record", "note", noted_gone);
-	core_add_built_check("party_record", "activity_party", parties_gone);
-	core_add_built_check("connected_record", "connection", first_ends_gone);
-	core_add_built_check("connected_record", "connection", second_ends_gone);
-	core_add_built_check("queued_record", "queue_item", queued_gone);
-}
-
-/* What refers to a record of any table, where that record is not there. */
-static char *
-regarding_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "activity", "regarding_entity", "regarding_id");
-}
-
-static char *
-noted_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "note", "regarding_entity", "regarding_id");
-}
-
-static char *
-parties_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "activity_party", "entity", "record_id");
-}
-
-static char *
-first_ends_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "connection", "entity_1", "record_id_1");
-}
-
-static char *
-second_ends_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "connection", "entity_2", "record_id_2");
-}
-
-static char *
-queued_gone(CrmOrganization *org)
-{
-	return activity_records_gone(org, "queue_item", "entity", "record_id");
+	for (int i = 0; i < lengthof(references); i++)
+		core_add_built_check(references[i].check, references[i].table, activity_records_gone, &references[i]);
 }

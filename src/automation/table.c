@@ -66,7 +66,7 @@ entity_of(const char *name)
 		return known;
 	own = palloc0(sizeof(CrmEntity));
 	own->name = own->label = pstrdup(name);
-	own->key = psprintf("%s_id", name);
+	own->key = lifecycle_key(name);
 	return own;
 }
 

@@ -243,11 +243,12 @@ typedef struct CrmCheck
 	CrmStatement statement;
 } CrmCheck;
 
-/* Writes the text of a check that follows what is stored. */
-typedef char *(*CrmCheckBuilder) (CrmOrganization *org);
+/* Writes the text of a check that follows what is stored; argument is as it was registered. */
+typedef char *(*CrmCheckBuilder) (CrmOrganization *org, const void *argument);
 
 extern void core_add_checks(CrmCheck *checks, int n);
-extern void core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build);
+extern void core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build,
+								 const void *argument);
 extern void core_add_check(const char *name, const char *entity, const char *sql);
 
 #endif							/* CRM_CORE_H */

@@ -20,6 +20,7 @@ typedef struct CheckList
 	CrmCheck   *checks;
 	int			n;
 	CrmCheckBuilder build;		/* of its one check, or NULL */
+	const void *argument;		/* that it is built with */
 } CheckList;
 
 static CheckList lists[MAX_CHECK_LISTS];
@@ -55,10 +56,11 @@ core_add_check(const char *name, const char *entity, const char *sql)
 
 /* core_add_built_check registers a check whose text is put together each time, from what is stored by then. */
 void
-core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build)
+core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build, const void *argument)
 {
 	core_add_check(name, entity, "");
 	lists[n_lists - 1].build = build;
+	lists[n_lists - 1].argument = argument;
 }
 
 /* core_verify runs every check and returns a row for each broken invariant. */
@@ -78,7 +80,7 @@ core_verify(PG_FUNCTION_ARGS)
 			CHECK_FOR_INTERRUPTS();
 			if (may_read(org, check->entity))
 				run_check(org, check, lists[i].build
-						  ? core_intern(lists[i].build(org), check->statement.argtypes) : &check->statement,
+						  ? core_intern(lists[i].build(org, lists[i].argument), check->statement.argtypes) : &check->statement,
 						  (ReturnSetInfo *) fcinfo->resultinfo);
 		}
 	}

@@ -47,6 +47,15 @@ lifecycle_find_entity(const char *name)
 	return NULL;
 }
 
+/* lifecycle_key returns the name of a table's key: that of the entity, else, for a table of a user's, <table>_id. */
+const char *
+lifecycle_key(const char *table)
+{
+	const CrmEntity *entity = lifecycle_find_entity(table);
+
+	return entity ? entity->key : psprintf("%s_id", table);
+}
+
 /* lifecycle_one names any record of an entity for a message: an invoice, a quote. */
 char *
 lifecycle_one(const CrmEntity *entity)

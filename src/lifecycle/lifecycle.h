@@ -27,6 +27,7 @@ typedef struct CrmEntity
 extern void lifecycle_add_entity(const CrmEntity *entity);
 extern const CrmEntity *lifecycle_entity(const char *name);
 extern const CrmEntity *lifecycle_find_entity(const char *name);
+extern const char *lifecycle_key(const char *table);
 extern char *lifecycle_one(const CrmEntity *entity);
 extern char *lifecycle_called(const CrmEntity *entity, int64 id);
 

@@ -93,7 +93,7 @@ add_table(const char *name)
 		for (char *p = label; *p; p++)
 			*p = *p == '_' ? ' ' : *p;
 		own->name = pstrdup(name);
-		own->key = psprintf("%s_id", name);
+		own->key = lifecycle_key(name);
 		own->label = label;
 		entity = own;
 	}
@@ -122,8 +122,7 @@ char *
 flow_table_problem(CrmOrganization *org, const char *name)
 {
 	Oid			relid = get_relname_relid(name, org->oid);
-	const CrmEntity *registered = lifecycle_find_entity(name);
-	const char *key = registered ? registered->key : psprintf("%s_id", name);
+	const char *key = lifecycle_key(name);
 	AttrNumber	column;
 
 	if (!OidIsValid(relid))

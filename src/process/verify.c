@@ -9,7 +9,7 @@
 #include "activity/activity.h"
 #include "process/flow.h"
 
-static char *records_gone(CrmOrganization *org);
+static char *records_gone(CrmOrganization *org, const void *argument);
 
 static CrmCheck checks[] = {
 	{"process_path", "process_instance", {
@@ -69,12 +69,12 @@ void
 process_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
-	core_add_built_check("process_record_gone", "process_instance_record", records_gone);
+	core_add_built_check("process_record_gone", "process_instance_record", records_gone, NULL);
 }
 
 /* records_gone writes the text of a check: active instances that work on what is not there any more, in tables whose rows the caller reads, all of them. */
 static char *
-records_gone(CrmOrganization *org)
+records_gone(CrmOrganization *org, const void *argument)
 {
 	char	   *query = "SELECT NULL::bigint, NULL::text WHERE false";
 	uint64		n = core_run(org, &select_entities, NULL);
