@@ -123,8 +123,10 @@ CREATE TABLE email (
 );
 CREATE INDEX email_message_identifier_idx ON email (message_identifier) WHERE message_identifier IS NOT NULL;
 CREATE INDEX email_next_attempt_idx ON email (next_attempt_at, email_id) WHERE next_attempt_at IS NOT NULL;
-ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_email_check
-    CHECK (name <> 'email_sending_timeout_minutes' OR value ~ '^[1-9][0-9]{0,5}$');
+ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_activity_check CHECK (CASE name
+    WHEN 'email_sending_timeout_minutes' THEN value ~ '^[1-9][0-9]{0,5}$'
+    WHEN 'appointment_horizon_days' THEN CASE WHEN value ~ '^[1-9][0-9]{0,3}$' THEN value::integer <= 3660 ELSE false END
+    ELSE true END);
 
 -- What appointments have beside the columns of activity; who takes part are parties (organizer, required_attendee, optional_attendee).
 CREATE TABLE appointment (

@@ -15,7 +15,6 @@
 #include "lead/lead.h"
 
 static void set_deadline(CrmRow *row);
-static int64 allowed_minutes(CrmOrganization *org);
 static bool is_response(CrmRow *activity);
 static void store_response(CrmOrganization *org, int64 lead_id, TimestampTz at);
 
@@ -43,7 +42,7 @@ response_init(void)
 static void
 set_deadline(CrmRow *row)
 {
-	int64		minutes = allowed_minutes(row->org);
+	int64		minutes = core_setting_number(row->org, "first_response_minutes", 0);
 	const CrmCalendar *calendar;
 	TimestampTz due;
 
@@ -57,15 +56,6 @@ set_deadline(CrmRow *row)
 								 DatumGetTimestampTz(row_datum_as(row, "created_at", TIMESTAMPTZOID)),
 								 minutes, &due))
 		row_set_as(row, "first_response_due_at", TIMESTAMPTZOID, TimestampTzGetDatum(due));
-}
-
-/* allowed_minutes reads the setting; what is no number means none. */
-static int64
-allowed_minutes(CrmOrganization *org)
-{
-	const char *setting = core_setting(org, "first_response_minutes");
-
-	return setting ? Min(strtol(setting, NULL, 10), PG_INT32_MAX) : 0;
 }
 
 /* response_note is the AFTER row trigger of completed activities about leads. */

@@ -228,6 +228,7 @@ CREATE INDEX assignment_history_record_idx ON assignment_history (record_id, ent
 
 ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_automation_check CHECK (CASE
     WHEN name IN ('automation_retry_seconds', 'automation_max_attempts') THEN value ~ '^[1-9][0-9]{0,5}$'
+    WHEN name = 'first_response_minutes' THEN value ~ '^[0-9]{1,6}$'
     WHEN name = 'automation_catch_up_days' THEN value ~ '^[0-9]{1,4}$'
     WHEN name = 'outbox_notify' THEN value IN ('true', 'false')
     ELSE true END);

@@ -134,3 +134,5 @@ CREATE TABLE process_step_completion (
     CONSTRAINT process_step_completion_completed_at_check CHECK ((completed_at IS NULL) = (state = 'requested'))
 );
 CREATE INDEX process_step_completion_requested_idx ON process_step_completion (record_id) WHERE state = 'requested';
+
+ALTER TABLE organization_setting ADD CONSTRAINT organization_setting_process_check CHECK (name NOT LIKE 'process\_max\_%' OR value ~ '^[1-9][0-9]{0,4}$');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 
-SELECT plan(130);
+SELECT plan(141);
 
 -- Names.
 SELECT is(sales_crm.create_organization(name => 'tap_branch', base_currency => 'EUR'), 'tap_branch', 'create_organization returns the name');
@@ -192,7 +192,10 @@ SELECT is(pg_temp.refusal(format('UPDATE crm.organization_setting SET value = %L
   FROM (VALUES ('pricing_decimals', 'many', '23514'), ('pricing_decimals', '5', '23514'), ('over_quantity_percentage', 'x', '23514'), ('over_quantity_percentage', 'NaN', '23514'),
     ('over_quantity_percentage', '-1', '23514'), ('over_quantity_percentage', '2.5', NULL), ('discount_method', 'both', '23514'), ('tax_rounding', 'never', '23514'), ('tax_method', 'ours', '23514'),
     ('quote_validity_days', '-3', '23514'), ('quote_validity_days', '', NULL), ('mark_order_invoiced', 'perhaps', '23514'), ('price_list_is_optional', '', '23514'), ('fiscal_year_start_month', '13', '23514'),
-    ('time_zone', 'Mars/Olympus', '22023'), ('base_currency', 'dollar', '23514'), ('max_products_in_bundle', 'all', '23514'), ('max_product_properties', '-1', '23514'), ('default_country', 'anything', NULL)) AS wrong (name, value, code);
+    ('time_zone', 'Mars/Olympus', '22023'), ('base_currency', 'dollar', '23514'), ('max_products_in_bundle', 'all', '23514'), ('max_product_properties', '-1', '23514'), ('default_country', 'anything', NULL),
+    ('process_max_active', 'many', '23514'), ('process_max_stages', '0', '23514'), ('process_max_steps', '-1', '23514'), ('process_max_entities', '', '23514'), ('process_max_steps', '40', NULL),
+    ('appointment_horizon_days', '0', '23514'), ('appointment_horizon_days', '3661', '23514'), ('appointment_horizon_days', '3660', NULL),
+    ('first_response_minutes', 'soon', '23514'), ('first_response_minutes', '1.5', '23514'), ('first_response_minutes', '0', NULL)) AS wrong (name, value, code);
 SELECT is(pg_temp.refusal(statement), '23514', statement) FROM unnest(ARRAY['UPDATE crm.currency SET exchange_rate = ''NaN''',
   'INSERT INTO crm.product (product_number, name, unit_group_id, default_unit_id, current_cost) VALUES (''n'', ''n'', 1, 1, ''NaN'')', 'INSERT INTO crm.account (name, credit_limit) VALUES (''n'', ''NaN'')']) AS statement;
 

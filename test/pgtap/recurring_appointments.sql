@@ -115,9 +115,9 @@ SET LOCAL sales_crm.now = '2026-01-01 08:00:00+00';
 UPDATE organization_setting SET value = '5' WHERE name = 'appointment_horizon_days';
 SELECT series('short', '{"pattern": "daily"}') \gset
 SELECT is(expand('short'), '6 0 0', 'the setting says how far');
-UPDATE organization_setting SET value = 'nonsense' WHERE name = 'appointment_horizon_days';
-SELECT is(expand('short'), '85 0 0', 'one that is no number is 90');
+SELECT throws_ok($$UPDATE organization_setting SET value = 'nonsense' WHERE name = 'appointment_horizon_days'$$, '23514', NULL, 'it is a number');
 UPDATE organization_setting SET value = '90' WHERE name = 'appointment_horizon_days';
+SELECT is(expand('short'), '85 0 0', 'a larger one goes on from there');
 
 -- The clocks on the wall, when they change.
 SELECT count(series(name, rule::jsonb || format('{"time_zone": %s}', to_json(zone))::jsonb)) AS made FROM (VALUES
