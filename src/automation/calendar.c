@@ -19,7 +19,7 @@
 #define DAYS_OF_WEEK 7
 #define LAST_DAY (TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE - 2)
 #define LONGEST_YEARS 1000		/* that time is counted over: each day of them is looked at */
-#define LONGEST_SPAN ((int64) LONGEST_YEARS * 366 * USECS_PER_DAY)
+#define LONGEST_SPAN ((uint64) LONGEST_YEARS * 366 * USECS_PER_DAY)
 
 /* Working hours of a weekday: microseconds since midnight. */
 typedef struct Hours
@@ -223,7 +223,8 @@ calendar_minutes(CrmOrganization *org, const CrmCalendar *calendar, TimestampTz 
 bool
 calendar_spans(TimestampTz start, TimestampTz end)
 {
-	return !TIMESTAMP_NOT_FINITE(start) && !TIMESTAMP_NOT_FINITE(end) && (start > end || end - start <= LONGEST_SPAN);
+	return !TIMESTAMP_NOT_FINITE(start) && !TIMESTAMP_NOT_FINITE(end) &&
+		(start > end || (uint64) end - (uint64) start <= LONGEST_SPAN);
 }
 
 /* start_walk begins with the day, as it is in the calendar's zone, that a moment falls on. */
