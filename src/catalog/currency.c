@@ -43,15 +43,13 @@ catalog_currency(CrmOrganization *org, const char *code)
 {
 	const CrmCurrency *currency = catalog_find_currency(org, code);
 
-	if (code == NULL)
-		code = "";
 	if (currency == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("currency \"%s\" does not exist", code),
+				 errmsg("currency \"%s\" does not exist", code ? code : ""),
 				 errdetail("Table \"%s.currency\" has no such code.", org->name),
 				 errhint("Add it with its rate: INSERT INTO %s.currency (currency_code, name, exchange_rate) VALUES ('%s', ...).",
-						 org->quoted, code),
+						 org->quoted, code ? code : "..."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "currency")));
 	return currency;
 }

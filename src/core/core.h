@@ -16,6 +16,9 @@
 
 #include "core/errors.h"
 
+/* A column that a table has lost (number 0) cannot be named, and errtablecol() itself would fail. */
+#define errtablecol(rel, attnum) ((attnum) > 0 ? errtablecol(rel, attnum) : errtable(rel))
+
 /* ---- settings (settings.c) ---- */
 extern char *core_organization_name;
 extern char *core_user_id;

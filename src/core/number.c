@@ -37,7 +37,6 @@ typedef struct KeySequence
 
 static HTAB *key_sequences = NULL;
 
-static void refuse_series(CrmOrganization *org, const char *name) pg_attribute_noreturn();
 static void refuse_no_identity(CrmOrganization *org, const char *table, const char *key) pg_attribute_noreturn();
 static void forget_key_sequence(Datum arg, Oid relid);
 static void settle_counter(CrmRow *row, const char *sequence);
@@ -73,20 +72,14 @@ core_next_number(CrmOrganization *org, const char *name)
 	int64		number;
 
 	if (series == NULL || (!series->is_gapless && !OidIsValid(series->sequence)))
-		refuse_series(org, name);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("number series \"%s\" is not set up", name),
+				 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing or owned by somebody else.", org->name),
+				 errhint("Insert the row or correct its sequence_name.")));
 	number = series->is_gapless ? next_gapless(org, name)
 		: nextval_internal(series->sequence, false);
 	return psprintf("%s%0*lld", series->prefix, series->width, (long long) number);
-}
-
-static void
-refuse_series(CrmOrganization *org, const char *name)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("number series \"%s\" is not set up", name),
-			 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing or owned by somebody else.", org->name),
-			 errhint("Insert the row or correct its sequence_name.")));
 }
 
 /* core_is_gapless tells whether a series leaves no gaps now. */
@@ -228,7 +221,11 @@ next_gapless(CrmOrganization *org, const char *series)
 
 	SPI_connect();
 	if (core_run_as_owner(org, &take_gapless, "number_series", args) != 1)
-		refuse_series(org, series);
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("number series \"%s\" is not there any more", series),
+				 errdetail("Table \"%s.number_series\" has not one row of it.", org->name),
+				 errhint("Insert the row, or delete what is there twice.")));
 	number = core_result_int8(0, 1);
 	SPI_finish();
 	return number;

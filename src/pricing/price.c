@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -435,7 +436,10 @@ power_above(Datum amount)
 	Datum		power = money_one();
 
 	while (money_compare(amount, power) >= 0)
+	{
+		CHECK_FOR_INTERRUPTS();
 		power = money_multiply(power, ten);
+	}
 	return power;
 }
 

@@ -193,7 +193,6 @@ sub play_triggers
 		}
 		else
 		{
-			push @case, 'CREATE SCHEMA elsewhere' if $place eq 'elsewhere';
 			push @case, "DROP TABLE imitation.\"$name\"" if $place eq 'imitation';
 			my @columns = map { '"' . $_->[0] . '" ' . (chance(0.04) ? pick('text', 'bigint', 'numeric', 'integer', 'boolean', 'point', 'timestamptz', 'text[]') : $_->[1]) }
 			  grep { !chance(0.03) } @{ $table{$name} };
@@ -253,7 +252,7 @@ sub play_calls
 	push @begin, map { "CREATE TEMP TABLE \"$_\" AS TABLE imitation.\"$_\"" } grep { $_ =~ /^(schema_version|organization_setting)$/ || chance(0.9) } sort keys %table if $where eq 'pg_temp';
 	push @begin, $where eq 'pg_temp' ? "SELECT set_config('sales_crm.organization', pg_my_temp_schema()::regnamespace::text, true)" : "SET LOCAL sales_crm.organization = '$where'";
 	my @cases;
-	for (1 .. 60)
+	for (1 .. 150)
 	{
 		my @case;
 		push @case, $where =~ /crm|damaged/ && $user =~ /reader/ ? () : write_to($where, pick(sort keys %table)) if chance(0.3);
@@ -274,7 +273,7 @@ sub play_policies
 	my $seen = pick('false', 'false', 'false', "ctid > '(0,3)'::tid", 'random() < 0.5');
 	my @begin = ("ALTER TABLE crm.\"$name\" ENABLE ROW LEVEL SECURITY", "CREATE POLICY hidden ON crm.\"$name\" USING ($seen) WITH CHECK (true)", "SET LOCAL SESSION AUTHORIZATION $user", set_some());
 	my @cases;
-	for (1 .. 60)
+	for (1 .. 150)
 	{
 		my @case = map { call_of(pick(@functions)) } 1 .. pick(1, 3);
 		push @case, write_to('crm', chance(0.5) ? $name : pick(sort keys %table)) if chance(0.4);

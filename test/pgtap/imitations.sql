@@ -2,7 +2,7 @@
 -- schema sales_crm can make them; he gets a refusal or nothing, and the server stays.
 BEGIN;
 \ir ../lib/pgtap.sql
-SELECT plan(14);
+SELECT plan(15);
 CREATE ROLE tap_stranger;
 CREATE ROLE tap_reader;
 GRANT USAGE ON SCHEMA sales_crm, public TO tap_stranger;
@@ -145,7 +145,14 @@ SELECT isnt(left(pg_temp.ending(statement), 2), 'XX', statement) FROM unnest(ARR
 	'SELECT sales_crm.working_minutes_between(''2026-03-02'', ''2026-03-09'')', 'SELECT sales_crm.add_working_time(''2026-03-02'', 60)']) AS statement;
 ROLLBACK TO before;
 
--- Counters that their organization has lost are words, too.
+-- A column that is gone cannot be named in a refusal, which is one all the same.
+ALTER TABLE pg_temp.quote DROP COLUMN account_id, DROP COLUMN contact_id;
+SET LOCAL ROLE tap_stranger;
+CREATE TRIGGER z BEFORE INSERT ON pg_temp.quote FOR EACH ROW EXECUTE FUNCTION sales_crm.guard('quote');
+SELECT isnt(left(pg_temp.ending('INSERT INTO pg_temp.quote (quote_id) VALUES (9)'), 2), 'XX', 'a quote without the columns of its customer');
+ROLLBACK TO before;
+
+-- What is no document is said in words.
 UPDATE pg_temp.number_series SET is_gapless = true;
 SET LOCAL ROLE tap_stranger;
 CREATE TRIGGER z AFTER DELETE ON pg_temp.quote REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.void_numbers('account');
