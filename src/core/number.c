@@ -139,7 +139,7 @@ run_on_sequence(CrmRow *row, const char *format, const char *sequence)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(row_int8(row, "last_number"))};
-	char	   *name = psprintf("%s.%s", row->org->quoted, quote_identifier(sequence));
+	char	   *name = psprintf("%s.%s", row->org->quoted, core_quoted(sequence));
 
 	return core_run_as_owner(row->org, core_intern(psprintf(format, quote_literal_cstr(name), name), types),
 							 "number_series", args);

@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 
 #include "pricing/pricing.h"
 
@@ -102,12 +103,15 @@ pricing_explain_price(PG_FUNCTION_ARGS)
 	CrmOrganization *org;
 	CrmLines   *lines;
 	Relation	rel;
+	int			nest;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	nest = core_fix_settings(org);
 	lines = pricing_lines_of(entity);
 	rel = table_open(core_table(org, lines->entity.name), AccessShareLock);
 	explain_line(read_row(org, &lines->entity, rel, id), lines, &trace);
+	AtEOXact_GUC(true, nest);
 	table_close(rel, AccessShareLock);
 	return end_explanation(fcinfo, &trace);
 }
