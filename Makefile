@@ -11,7 +11,7 @@ ROOMS = core security history lifecycle party catalog pricing activity opportuni
 
 MODULE_big  = $(EXTENSION)
 C_FILES    := $(wildcard src/$(EXTENSION).c) $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.c)))
-H_FILES    := $(wildcard src/*.h) $(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.h)))
+H_FILES    := $(wildcard src/*.h) $(filter-out src/core/shape_tables.h,$(foreach r,$(ROOMS),$(sort $(wildcard src/$(r)/*.h))))
 OBJS        = $(C_FILES:.c=.o)
 PG_CPPFLAGS = -I$(srcdir)/src -DSALES_CRM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
@@ -25,6 +25,8 @@ TRIGGERS_SQL := $(call part,triggers)
 VIEWS_SQL  := $(call part,views)
 SEED_SQL   := $(call part,seed)
 COMMENTS    = src/core/comment_columns.awk
+# What shape.c holds tables against, made from the same DDL.
+SHAPES_H    = src/core/shape_tables.h
 
 INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
 # Not with two dashes: that would make it a version of the extension.
@@ -41,7 +43,7 @@ PGTAP_TESTS    := $(sort $(wildcard test/pgtap/*.sql))
 PROVE_TESTS    := $(sort $(wildcard test/t/*.pl))
 LINT_TESTS     := $(sort $(wildcard test/lint/*.sh))
 TAP_TESTS       = $(if $(PROVE_TESTS),1)
-EXTRA_CLEAN     = $(INSTALL_SQL).tmp $(ORG_SQL).tmp results regression.diffs regression.out output_iso tmp_check
+EXTRA_CLEAN     = $(SHAPES_H) $(SHAPES_H).tmp $(INSTALL_SQL).tmp $(ORG_SQL).tmp results regression.diffs regression.out output_iso tmp_check
 
 PG_CONFIG := $(firstword $(PG_CONFIG) $(wildcard /usr/lib/postgresql/15/bin/pg_config) pg_config)
 PGXS      := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
@@ -58,6 +60,7 @@ endif
 include $(PGXS)
 
 $(OBJS): $(H_FILES) $(EXTENSION).control Makefile
+src/core/shape.o: $(SHAPES_H)
 else
 ifdef AFTER_SETUP
 $(error $(PG_CONFIG) finds no PGXS: is postgresql-server-dev-15 installed?)
@@ -69,7 +72,7 @@ clean:
 	rm -f $(OBJS) $(EXTENSION).so $(DATA_built)
 endif
 
-# The two scripts are put together each time and only replaced when they differ: so a file that is gone counts too.
+# What is put together is so each time and only replaced when it differs: so a file that is gone counts too.
 settle = @if cmp -s $@.tmp $@; then rm $@.tmp; else echo "assembling $@"; mv $@.tmp $@; fi
 plain  = for file in $(1); do printf '\n-- %s\n' "$$file"; cat "$$file" || exit 1; done;
 commented = for file in $(1); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done;
@@ -84,6 +87,10 @@ $(ORG_SQL): FORCE
 	   printf '\n-- part: triggers\n'; $(call plain,$(TRIGGERS_SQL)) \
 	   printf '\n-- part: views\n'; $(call commented,$(VIEWS_SQL)) \
 	   printf '\n-- part: seed\n'; $(call plain,$(SEED_SQL)) } > $@.tmp
+	$(settle)
+
+$(SHAPES_H): FORCE
+	@awk -f src/core/shape_tables.awk $(TABLES_SQL) > $@.tmp
 	$(settle)
 
 FORCE:

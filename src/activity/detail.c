@@ -23,7 +23,7 @@ static const char *const party_fixed[] = {"activity_id", NULL};
  * administrator adds included; its key is the activity's, since a kind's own is named after it.
  */
 static const CrmEntity detail_entity = {
-	.name = "activity_detail", .key = "activity_id", .label = "activity detail",
+	.name = "activity_detail", .key = "activity_id", .label = "activity detail", .is_shared = true,
 	.complete = activity_complete_detail, .before_delete = activity_keep_detail
 };
 static const char *const party_computed[] = {"is_address_of_record", NULL};

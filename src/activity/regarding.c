@@ -309,14 +309,17 @@ Datum
 activity_go_with_record(PG_FUNCTION_ARGS)
 {
 	bool		is_after = CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_AFTER(((TriggerData *) fcinfo->context)->tg_event);
-	TriggerData *trigdata = core_trigger(fcinfo, is_after ? TRIGGER_EVENT_AFTER : TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	CrmTrigger	trigger = {
+		.timing = is_after ? TRIGGER_EVENT_AFTER : TRIGGER_EVENT_BEFORE, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_DELETE, .arguments = 1, .is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	const char *entity = core_trigger_argument(trigdata, 0);
 	const CrmEntity *known = lifecycle_find_entity(entity);
 	CrmRow	   *row = core_row(trigdata);
 	int64		id = row_int8(row, lifecycle_key(entity));
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
-	core_require_table(trigdata, entity);
 	SPI_connect();
 	activity_delete_all(row->org, &delete_open, "activity", args);
 	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)

@@ -213,12 +213,15 @@ leave_day_out(CrmRow *row)
 Datum
 activity_go_with_series(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_DELETE, .reads_rows = true,
+		.table = "recurring_appointment_day"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	int			n;
 	int64	   *ids = core_transition_ids(trigdata, "activity_id", &n);
 	CrmValue	args[1];
 
-	core_require_table(trigdata, "recurring_appointment_day");
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
@@ -232,8 +235,12 @@ activity_go_with_series(PG_FUNCTION_ARGS)
 Datum
 activity_cancel_with_series(PG_FUNCTION_ARGS)
 {
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_UPDATE,
+		.table = "activity"
+	};
 	static const char *const states[] = {"open", "scheduled"};
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	CrmRow	   *row = core_row(trigdata);
 	CrmMove		move = {
@@ -242,7 +249,6 @@ activity_cancel_with_series(PG_FUNCTION_ARGS)
 	};
 	int			n;
 
-	core_require_table(trigdata, "activity");
 	SPI_connect();
 	for (int i = 0; i < lengthof(states); i++)
 	{

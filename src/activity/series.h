@@ -38,7 +38,7 @@
 	"WHERE r.pattern = 'weekly' AND " SERIES_ON_DAY("g") \
 	" AND (g::date - r.starts_on + extract(isodow FROM r.starts_on)::integer - 1) / 7 % r.every = 0 " \
 	"UNION ALL SELECT x.day FROM " SERIES_MONTHS(last) ", LATERAL " SERIES_DAY_OF_MONTH " WHERE r.pattern IN ('monthly', 'yearly')" \
-	") c WHERE c.day BETWEEN r.starts_on AND least(" last ", r.ends_on)) n WHERE n.number <= r.occurrences OR r.occurrences IS NULL) d"
+	") c WHERE c.day >= r.starts_on AND c.day <= least(" last ", r.ends_on)) n WHERE n.number <= r.occurrences OR r.occurrences IS NULL) d"
 
 /*
  * State and order of the appointments of a series, written so that no index of

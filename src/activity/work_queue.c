@@ -112,7 +112,11 @@ activity_add_queues(void)
 Datum
 activity_make_default_queues(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE, .reads_rows = true,
+		.table = "owner"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	Owners		owners = {
 		.key = core_attribute(trigdata->tg_relation, "owner_id", INT8OID),

@@ -171,9 +171,9 @@ due_text(const DateRule *rule)
 {
 	const char *moment = moment_text(rule, "$5", "$6");
 
-	return psprintf("(SELECT t.%s AS id, %s AS moment FROM @%s t WHERE t.%s BETWEEN %s AND %s AND %s > $3 AND %s <= $4) d",
+	return psprintf("(SELECT t.%s AS id, %s AS moment FROM @%s t WHERE t.%s >= %s AND t.%s <= %s AND %s > $3 AND %s <= $4) d",
 					rule->key, moment, rule->table, rule->column, bound_text(rule, "$3", "- interval '4 days'"),
-					bound_text(rule, "$4", "+ interval '4 days'"), moment, moment);
+					rule->column, bound_text(rule, "$4", "+ interval '4 days'"), moment, moment);
 }
 
 /* moment_text computes when a record is due. */

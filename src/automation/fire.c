@@ -64,7 +64,11 @@ PG_FUNCTION_INFO_V1(automation_fire);
 Datum
 automation_fire(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
+		.reads_rows = true, .arguments = 1, .follows_table = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmFiring	firing = {0};
 
 	if (core_import_mode)

@@ -50,7 +50,7 @@ static CrmStatement select_pool = {
 	"FROM (SELECT m.owner_id, m.weight, coalesce(m.max_open_records, $4) AS capacity, u.territory_id, m.sort_order, "
 	"m.assignment_member_id AS place FROM @assignment_member m LEFT JOIN @crm_user u ON u.owner_id = m.owner_id "
 	"WHERE m.assignment_policy_id = $1 AND m.is_available AND u.is_disabled IS NOT TRUE "
-	"AND (num_nulls(m.away_from, m.away_to) = 2 OR NOT $2 BETWEEN coalesce(m.away_from, '-infinity') AND coalesce(m.away_to, 'infinity')) "
+	"AND (num_nulls(m.away_from, m.away_to) = 2 OR $2 < coalesce(m.away_from, '-infinity') OR $2 > coalesce(m.away_to, 'infinity')) "
 	"UNION ALL SELECT u.owner_id, 1, $4, u.territory_id, 0, u.crm_user_id FROM @crm_user u "
 	"WHERE $5 AND u.territory_id IS NOT NULL AND NOT u.is_disabled "
 	"AND NOT EXISTS (SELECT FROM @assignment_member m WHERE m.assignment_policy_id = $1)) c "

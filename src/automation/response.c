@@ -62,7 +62,11 @@ set_deadline(CrmRow *row)
 Datum
 response_note(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_INSERT | CRM_ON_UPDATE, .table = "activity"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *activity;
 	TimestampTz at = core_now();
 

@@ -67,7 +67,11 @@ PG_FUNCTION_INFO_V1(automation_settle_triggers);
 Datum
 automation_settle_triggers(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
+		.table = "automation_rule"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 
 	SPI_connect();
 	automation_settle(core_organization_of(trigdata->tg_relation));

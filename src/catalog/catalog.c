@@ -119,7 +119,11 @@ catalog_set_base_currency(CrmOrganization *org, const char *code)
 Datum
 catalog_record_rate(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_INSERT | CRM_ON_UPDATE, .table = "currency"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 	CrmValue	args[] = {
 		core_text_value(row_text(row, "currency_code")), CRM_DATUM(row_datum(row, "exchange_rate")),

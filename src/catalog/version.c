@@ -127,7 +127,11 @@ catalog_restore_versions(CrmOrganization *org, const int64 *ids, int n)
 Datum
 catalog_follow_product(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_UPDATE,
+		.table = "product"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 	int64		id = row_int8(row, "product_id");
 	CrmValue	args[2] = {CRM_NULL, CRM_INT8(id)};

@@ -72,7 +72,11 @@ core_config(CrmOrganization *org, const CrmConfig *config)
 Datum
 core_config_changed(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
+		.follows_table = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigdata->tg_relation));
 	return PointerGetDatum(NULL);

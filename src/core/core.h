@@ -42,9 +42,17 @@ struct CrmOrganization
 extern CrmOrganization *core_organization(void);
 extern CrmOrganization *core_organization_named(const char *name);
 extern CrmOrganization *core_organization_of(Relation rel);
+extern bool core_has_our_tables(Oid nspoid);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
 extern bool core_never_written(const CrmOrganization *org, const char *table);
 extern Oid	core_owner(const CrmOrganization *org, const char *table);
+
+/* ---- what is a table of ours (shape.c) ---- */
+extern uint32 core_shapes;
+
+extern void core_require_shape(CrmOrganization *org, const char *name);
+extern const char *core_table_name(Relation rel);
+extern bool core_is_in_organization(Relation rel);
 
 /* ---- the statement runner (statement.c) ---- */
 
@@ -105,6 +113,8 @@ extern int64 core_result_int8(uint64 row, int column);
 extern char *core_result_text(uint64 row, int column);
 extern bool core_result_bool(uint64 row, int column);
 
+extern void core_qualify(SPIPlanPtr plan);
+
 /* ---- cached configuration tables (config.c) ---- */
 
 #define CRM_CONFIG_TABLES 3
@@ -122,6 +132,30 @@ extern uint64 core_config_rows(CrmOrganization *org, const char *table,
 extern const char *core_setting(CrmOrganization *org, const char *name);
 extern int	core_setting_number(CrmOrganization *org, const char *name, int otherwise);
 extern bool core_setting_is_on(CrmOrganization *org, const char *name);
+
+/* ---- the entrance of trigger functions (trigger.c) ---- */
+
+#define CRM_ON_INSERT	1
+#define CRM_ON_UPDATE	2
+#define CRM_ON_DELETE	4
+#define CRM_ON_TRUNCATE 8
+
+/* How, when and on what a trigger function may fire. */
+typedef struct CrmTrigger
+{
+	TriggerEvent timing;		/* TRIGGER_EVENT_BEFORE or _AFTER */
+	TriggerEvent level;			/* TRIGGER_EVENT_ROW; 0 = statement */
+	int			events;			/* CRM_ON_... */
+	bool		reads_rows;		/* of a statement: its transition tables */
+	int			arguments;		/* at the least */
+	const char *table;			/* the one table it is for, or NULL */
+	bool		is_named;		/* its first argument names its table */
+	bool		follows_table;	/* also to a schema that is no organization */
+} CrmTrigger;
+
+extern TriggerData *core_trigger(FunctionCallInfo fcinfo, const CrmTrigger *trigger);
+extern const char *core_trigger_argument(const TriggerData *trigdata, int n);
+extern void core_require_table(const TriggerData *trigdata, const char *table);
 
 /* ---- rows inside triggers (row.c) ---- */
 
@@ -149,10 +183,6 @@ typedef struct CrmRow
 #define ROW_IS_UPDATE(row) TRIGGER_FIRED_BY_UPDATE((row)->event)
 #define ROW_IS_DELETE(row) TRIGGER_FIRED_BY_DELETE((row)->event)
 
-extern TriggerData *core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing,
-								 TriggerEvent level);
-extern const char *core_trigger_argument(const TriggerData *trigdata, int n);
-extern void core_require_table(const TriggerData *trigdata, const char *table);
 extern CrmRow *core_row(TriggerData *trigdata);
 extern CrmRow *core_stored_row(CrmOrganization *org, Relation rel, HeapTupleHeader stored);
 extern Datum core_row_result(CrmRow *row);
@@ -176,6 +206,7 @@ extern void row_set_int8(CrmRow *row, const char *name, int64 value);
 extern void row_keep_old(CrmRow *row, const char *name);
 extern bool row_differs(const CrmRow *row, int column);
 extern bool row_changed(const CrmRow *row, const char *name);
+extern bool core_is_of_type(Form_pg_attribute attribute, Oid type);
 extern bool core_differs(Form_pg_attribute attribute, Datum a, bool a_is_null,
 						 Datum b, bool b_is_null);
 

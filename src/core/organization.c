@@ -21,7 +21,6 @@
 
 static HTAB *organizations = NULL;
 
-static bool has_our_tables(Oid nspoid);
 static CrmOrganization *organization_entry(Oid nspoid);
 static void remember_name(CrmOrganization *org, const char *name);
 static void refuse_organization(const char *name);
@@ -40,18 +39,18 @@ core_organization_named(const char *name)
 	Oid			nspoid = get_namespace_oid(name, true);
 	CrmOrganization *org;
 
-	if (!OidIsValid(nspoid))
+	if (!OidIsValid(nspoid) || isAnyTempNamespace(nspoid))
 		refuse_organization(name);
 	org = organization_entry(nspoid);
-	if (!org->is_ours && !has_our_tables(nspoid))
+	if (!org->is_ours && !core_has_our_tables(nspoid))
 		refuse_organization(name);
 	org->is_ours = true;
 	return org;
 }
 
-/* has_our_tables tells an organization by two of its tables: others have a schema_version too. */
-static bool
-has_our_tables(Oid nspoid)
+/* core_has_our_tables tells an organization by two of its tables: others have a schema_version too. */
+bool
+core_has_our_tables(Oid nspoid)
 {
 	return OidIsValid(get_relname_relid("schema_version", nspoid)) &&
 		OidIsValid(get_relname_relid("organization_setting", nspoid));

@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
@@ -45,64 +44,8 @@ static void invalidate_tables(Datum arg, Oid relid);
 static void refuse_null(const CrmRow *row, const char *name);
 static int	require_column(const CrmRow *row, const char *name);
 static int	typed_column(const CrmRow *row, const char *name, Oid type);
-static bool is_of_type(Form_pg_attribute attribute, Oid type);
 static void refuse_missing(Relation rel, const char *name) pg_attribute_noreturn();
 static void refuse_type(Relation rel, int column, Oid type) pg_attribute_noreturn();
-
-/* core_trigger checks how a trigger function was called and returns its data. */
-TriggerData *
-core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing, TriggerEvent level)
-{
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("a trigger function of sales_crm can only be called as a trigger")));
-	if ((trigdata->tg_event & TRIGGER_EVENT_TIMINGMASK) != timing ||
-		(trigdata->tg_event & TRIGGER_EVENT_ROW) != level)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" fires at the wrong time or level",
-						trigdata->tg_trigger->tgname),
-				 errhint("Drop it and call sales_crm.repair().")));
-	return trigdata;
-}
-
-/* core_trigger_argument returns an argument of the trigger, as its script gave it. */
-const char *
-core_trigger_argument(const TriggerData *trigdata, int n)
-{
-	if (n >= trigdata->tg_trigger->tgnargs)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" lacks an argument", trigdata->tg_trigger->tgname),
-				 errhint("Drop it and call sales_crm.repair().")));
-	return trigdata->tg_trigger->tgargs[n];
-}
-
-/*
- * core_require_table refuses a trigger that writes as the owner of our tables
- * when it hangs on another one: whoever may make tables beside ours would
- * reach rows by it that he may not.
- */
-void
-core_require_table(const TriggerData *trigdata, const char *table)
-{
-	Relation	rel = trigdata->tg_relation;
-	Oid			relid = get_relname_relid(table, RelationGetNamespace(rel));
-
-	if (relid == RelationGetRelid(rel) || !OidIsValid(relid) ||
-		(rel->rd_rel->relispartition && list_member_oid(get_partition_ancestors(RelationGetRelid(rel)), relid)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("trigger \"%s\" of table \"%s\" is for table \"%s\"", trigdata->tg_trigger->tgname,
-					RelationGetRelationName(rel), table),
-			 errdetail("It acts on what belongs to records of that table."),
-			 errhint("Drop it; on a table of yours its argument is the name of that very table."),
-			 errtable(rel)));
-}
 
 /* core_row takes the trigger's row apart. */
 CrmRow *
@@ -179,7 +122,7 @@ core_attribute(Relation rel, const char *name, Oid type)
 
 	if (column < 0)
 		refuse_missing(rel, name);
-	if (!is_of_type(TupleDescAttr(RelationGetDescr(rel), column), type))
+	if (!core_is_of_type(TupleDescAttr(RelationGetDescr(rel), column), type))
 		refuse_type(rel, column, type);
 	return column + 1;
 }
@@ -411,14 +354,14 @@ typed_column(const CrmRow *row, const char *name, Oid type)
 {
 	int			column = row_column(row, name);
 
-	if (column >= 0 && !is_of_type(TupleDescAttr(row->desc, column), type))
+	if (column >= 0 && !core_is_of_type(TupleDescAttr(row->desc, column), type))
 		refuse_type(row->rel, column, type);
 	return column;
 }
 
-/* is_of_type tells whether a column is of a type; any string type will do for text. */
-static bool
-is_of_type(Form_pg_attribute attribute, Oid type)
+/* core_is_of_type tells whether a column is of a type; any string type will do for text. */
+bool
+core_is_of_type(Form_pg_attribute attribute, Oid type)
 {
 	return attribute->atttypid == type ||
 		(type == TEXTOID && attribute->attlen == -1 &&

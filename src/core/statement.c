@@ -14,6 +14,8 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -37,7 +39,19 @@ typedef struct PlanEntry
 	PlanKey		key;
 	SPIPlanPtr	plan;
 	uint32		generation;
+	List	   *tables;			/* names of the organization's tables that it reads or writes */
+	uint32		shapes;			/* core_shapes when these were last found as they must be */
 } PlanEntry;
+
+/* The caller's settings that would change what a statement of ours means, or how it is planned. */
+typedef struct Settings
+{
+	bool		conforming_strings;
+	bool		null_equals;
+	bool		array_nulls;
+	bool		seqscan;
+	bool		jit;
+} Settings;
 
 /* The statement that runs as the owner of a table now, and for whom. */
 typedef struct AsOwner
@@ -51,9 +65,18 @@ static HTAB *plans = NULL;
 static List *interned = NIL;
 static AsOwner as_owner;
 
-static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
+static const char *next_mark(const char *sql);
+static char *marked_name(const char *mark);
+static PlanEntry *kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
-static void plan_by_index(SPIPlanPtr plan);
+static SPIPlanPtr prepare_ours(const char *sql, CrmStatement *statement);
+static List *named_tables(const CrmStatement *statement);
+static List *keep_names(List *names);
+static void empty_entry(PlanEntry *entry);
+static void require_tables(CrmOrganization *org, List *tables);
+static void make_plan(SPIPlanPtr plan, bool is_report);
+static Settings read_settings(void);
+static void apply_settings(Settings settings);
 static int	count_args(const CrmStatement *statement);
 static int	show_catalog(void);
 
@@ -62,7 +85,8 @@ uint64
 core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 {
 	int			nest = show_catalog();
-	SPIPlanPtr	plan = kept_plan(org, statement);
+	PlanEntry  *entry = kept_plan(org, statement);
+	SPIPlanPtr	plan = entry->plan;
 	Datum		values[CRM_MAX_ARGS];
 	char		nulls[CRM_MAX_ARGS];
 	int			nargs = count_args(statement);
@@ -74,8 +98,14 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 		values[i] = args[i].value;
 		nulls[i] = args[i].isnull ? 'n' : ' ';
 	}
-	if (!statement->is_report)
-		plan_by_index(plan);
+	if (entry->shapes != core_shapes)
+	{
+		uint32		shapes = core_shapes;
+
+		require_tables(org, entry->tables);
+		entry->shapes = shapes;
+	}
+	make_plan(plan, statement->is_report);
 	rc = SPI_execute_plan(plan, values, nulls, statement->is_newest, 0);
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
 	if (nest > 0)
@@ -243,27 +273,57 @@ char *
 core_expand(const CrmOrganization *org, const char *sql)
 {
 	StringInfoData text;
-	char		quote = '\0';
+	const char *mark;
 
 	initStringInfo(&text);
+	while ((mark = next_mark(sql)) != NULL)
+	{
+		appendBinaryStringInfo(&text, sql, mark - sql);
+		appendStringInfo(&text, "%s.", org->quoted);
+		sql = mark + 1;
+	}
+	appendStringInfoString(&text, sql);
+	return text.data;
+}
+
+/* next_mark returns the first mark of a text that begins outside quotes, or NULL. */
+static const char *
+next_mark(const char *sql)
+{
+	char		quote = '\0';
+
 	for (const char *p = sql; *p; p++)
 	{
 		if (quote == '\0' && *p == '@' && (islower((unsigned char) p[1]) || p[1] == '_' || p[1] == '"'))
-		{
-			appendStringInfo(&text, "%s.", org->quoted);
-			continue;
-		}
+			return p;
 		if (quote == '\0' && (*p == '"' || *p == '\''))
 			quote = *p;
 		else if (*p == quote)
 			quote = '\0';
-		appendStringInfoChar(&text, *p);
 	}
-	return text.data;
+	return NULL;
+}
+
+/* marked_name returns the name behind a mark, without its quotes. */
+static char *
+marked_name(const char *mark)
+{
+	const char *p = mark + 1;
+	StringInfoData name;
+
+	if (*p != '"')
+		return pnstrdup(p, strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_"));
+	initStringInfo(&name);
+	for (p++; *p && (*p != '"' || p[1] == '"'); p++)
+	{
+		appendStringInfoChar(&name, *p);
+		p += *p == '"';
+	}
+	return name.data;
 }
 
 /* kept_plan returns the plan of a statement for an organization. */
-static SPIPlanPtr
+static PlanEntry *
 kept_plan(CrmOrganization *org, CrmStatement *statement)
 {
 	PlanKey		key = {statement, org->oid, 0};
@@ -279,15 +339,20 @@ kept_plan(CrmOrganization *org, CrmStatement *statement)
 	entry = hash_search(plans, &key, HASH_FIND, &found);
 	if (!found || entry->generation != org->generation)
 	{
-		SPIPlanPtr	plan = prepare(org, statement);
+		List	   *tables = named_tables(statement);
+		SPIPlanPtr	plan;
 
+		require_tables(org, tables);
+		plan = prepare(org, statement);
 		entry = hash_search(plans, &key, HASH_ENTER, &found);
-		if (found && entry->plan)
-			SPI_freeplan(entry->plan);
+		if (found)
+			empty_entry(entry);
 		entry->plan = plan;
 		entry->generation = org->generation;
+		entry->tables = keep_names(tables);
+		entry->shapes = 0;
 	}
-	return entry->plan;
+	return entry;
 }
 
 /* prepare plans a statement once, for any parameters, and keeps the plan. */
@@ -295,11 +360,9 @@ static SPIPlanPtr
 prepare(CrmOrganization *org, CrmStatement *statement)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	SPIPlanPtr	plan = SPI_prepare_cursor(statement->is_verbatim ? statement->sql
-										  : core_expand(org, statement->sql),
-										  count_args(statement),
-										  (Oid *) statement->argtypes,
-										  CURSOR_OPT_GENERIC_PLAN);
+	SPIPlanPtr	plan = statement->is_verbatim
+		? SPI_prepare_cursor(statement->sql, count_args(statement), statement->argtypes, CURSOR_OPT_GENERIC_PLAN)
+		: prepare_ours(core_expand(org, statement->sql), statement);
 
 	MemoryContextSwitchTo(caller);
 	if (plan == NULL)
@@ -307,7 +370,55 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 			 SPI_result_code_string(SPI_result), statement->sql);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan of: %s", statement->sql);
+	if (!statement->is_verbatim)
+		core_qualify(plan);
 	return plan;
+}
+
+/* prepare_ours parses a text of ours as it was written, whatever the caller set. */
+static SPIPlanPtr
+prepare_ours(const char *sql, CrmStatement *statement)
+{
+	Settings	before = read_settings();
+	SPIPlanPtr	plan = NULL;
+
+	PG_TRY();
+	{
+		apply_settings((Settings) {.conforming_strings = true, .array_nulls = true, .seqscan = true});
+		plan = SPI_prepare_cursor(sql, count_args(statement), statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
+	}
+	PG_FINALLY();
+	{
+		apply_settings(before);
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* named_tables lists the names behind the marks of a statement. */
+static List *
+named_tables(const CrmStatement *statement)
+{
+	List	   *names = NIL;
+	const char *mark = statement->is_verbatim ? NULL : next_mark(statement->sql);
+
+	for (; mark; mark = next_mark(mark + 1))
+		names = lappend(names, marked_name(mark));
+	return names;
+}
+
+/* keep_names copies names to where they live as long as a plan. */
+static List *
+keep_names(List *names)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+	List	   *kept = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		kept = lappend(kept, pstrdup(lfirst(cell)));
+	MemoryContextSwitchTo(caller);
+	return kept;
 }
 
 /* core_forget drops the plan of a statement whose memory is about to go. */
@@ -317,37 +428,77 @@ core_forget(CrmOrganization *org, CrmStatement *statement)
 	PlanKey		key = {statement, org->oid, 0};
 	PlanEntry  *entry = plans ? hash_search(plans, &key, HASH_REMOVE, NULL) : NULL;
 
-	if (entry && entry->plan)
+	if (entry)
+		empty_entry(entry);
+}
+
+static void
+empty_entry(PlanEntry *entry)
+{
+	if (entry->plan)
 		SPI_freeplan(entry->plan);
+	list_free_deep(entry->tables);
+	entry->plan = NULL;
+	entry->tables = NIL;
+}
+
+/* require_tables sees to it that a statement works on true tables. */
+static void
+require_tables(CrmOrganization *org, List *tables)
+{
+	ListCell   *cell;
+
+	foreach(cell, tables)
+		core_require_shape(org, lfirst(cell));
 }
 
 /*
- * plan_by_index makes the kept plan, where it must be made anew, without
+ * make_plan makes the kept plan, where it must be made anew, without
  * sequential scans: a plan that is made while a table is nearly empty serves
  * on when it has grown, and would read all of it for each row then. Nor is it
- * compiled, as the costs of such a plan would have it.
+ * compiled, as the costs of such a plan would have it. A report, which reads
+ * whole tables, is planned as it comes.
  */
 static void
-plan_by_index(SPIPlanPtr plan)
+make_plan(SPIPlanPtr plan, bool is_report)
 {
-	bool		before = enable_seqscan;
-	bool		jit_before = jit_enabled;
+	Settings	before = read_settings();
 	CachedPlan *cached = NULL;
 
 	PG_TRY();
 	{
-		enable_seqscan = false;
-		jit_enabled = false;
+		apply_settings((Settings) {
+			.conforming_strings = true, .array_nulls = true,
+			.seqscan = is_report && before.seqscan, .jit = is_report && before.jit
+		});
 		cached = SPI_plan_get_cached_plan(plan);
 	}
 	PG_FINALLY();
 	{
-		enable_seqscan = before;
-		jit_enabled = jit_before;
+		apply_settings(before);
 	}
 	PG_END_TRY();
 	if (cached)
 		ReleaseCachedPlan(cached, CurrentResourceOwner);
+}
+
+static Settings
+read_settings(void)
+{
+	return (Settings) {
+		.conforming_strings = standard_conforming_strings, .null_equals = Transform_null_equals,
+		.array_nulls = Array_nulls, .seqscan = enable_seqscan, .jit = jit_enabled
+	};
+}
+
+static void
+apply_settings(Settings settings)
+{
+	standard_conforming_strings = settings.conforming_strings;
+	Transform_null_equals = settings.null_equals;
+	Array_nulls = settings.array_nulls;
+	enable_seqscan = settings.seqscan;
+	jit_enabled = settings.jit;
 }
 
 static int

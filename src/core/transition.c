@@ -30,7 +30,7 @@ static void add_id(IdList *list, TupleTableSlot *slot);
 
 /*
  * core_visit_transitions calls visit for each row; the side that the event
- * does not have is NULL.
+ * does not have is NULL. That the others are there, core_trigger() has seen.
  */
 void
 core_visit_transitions(TriggerData *trigdata, CrmTransitionVisitor visit, void *state)
@@ -41,12 +41,6 @@ core_visit_transitions(TriggerData *trigdata, CrmTransitionVisitor visit, void *
 	TupleTableSlot *old_slot = open_rows(old_rows, desc);
 	TupleTableSlot *new_slot = open_rows(new_rows, desc);
 
-	if ((old_rows == NULL && !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event)) ||
-		(new_rows == NULL && !TRIGGER_FIRED_BY_DELETE(trigdata->tg_event)))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" lacks a transition table", trigdata->tg_trigger->tgname),
-				 errhint("Drop it and call sales_crm.repair().")));
 	while ((old_slot == NULL || tuplestore_gettupleslot(old_rows, true, false, old_slot)) &&
 		   (new_slot == NULL || tuplestore_gettupleslot(new_rows, true, false, new_slot)))
 		visit(old_slot, new_slot, state);

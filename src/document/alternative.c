@@ -40,7 +40,11 @@ PG_FUNCTION_INFO_V1(document_check_alternative);
 Datum
 document_check_alternative(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_INSERT | CRM_ON_UPDATE, .table = "quote_product"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 	CrmValue	args[] = {CRM_INT8(row_int8(row, "quote_product_id"))};
 

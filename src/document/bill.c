@@ -352,7 +352,11 @@ deduct(CrmOrganization *org, int64 order_id, int64 invoice_id, const char *made_
 Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
+		.reads_rows = true, .table = "invoice_product"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	int			n;
 	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);

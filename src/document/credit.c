@@ -387,7 +387,11 @@ recount(CrmOrganization *org, const int64 *ids, int n)
 Datum
 document_count_credited(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_DELETE, .reads_rows = true,
+		.table = "invoice_product"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	int			n;
 	int64	   *lines = core_transition_ids(trigdata, "credited_invoice_product_id", &n);
 
@@ -408,7 +412,11 @@ document_count_credited(PG_FUNCTION_ARGS)
 Datum
 document_keep_amounts(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_UPDATE,
+		.table = "invoice"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 	int64		id = row_int8(row, "invoice_id");
 	CrmValue	args[] = {CRM_INT8(id)};

@@ -282,7 +282,11 @@ document_refuse_canceled(CrmOrganization *org, const int64 *order_line_ids, int 
 Datum
 document_recount_invoice(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_UPDATE,
+		.table = "invoice"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 
 	SPI_connect();

@@ -57,7 +57,11 @@ document_terms(CrmOrganization *org, const char *code)
 Datum
 document_offer_terms(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE, .table = "payment_term"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmRow	   *row = core_row(trigdata);
 
 	SPI_connect();

@@ -36,7 +36,11 @@ PG_FUNCTION_INFO_V1(document_void_numbers);
 Datum
 document_void_numbers(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_DELETE, .reads_rows = true, .arguments = 1,
+		.is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	Relation	rel = trigdata->tg_relation;
 	const CrmDocument *document = document_named(core_trigger_argument(trigdata, 0));
 	CrmOrganization *org = core_organization_of(rel);

@@ -56,10 +56,16 @@ PG_FUNCTION_INFO_V1(lifecycle_refuse_truncate);
 Datum
 lifecycle_guard(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_BEFORE, .level = TRIGGER_EVENT_ROW,
+		.events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE, .arguments = 1
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	const CrmEntity *entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
 	CrmRow	   *row = core_row(trigdata);
 
+	if (!entity->is_shared)
+		core_require_table(trigdata, entity->name);
 	if (ROW_IS_INSERT(row))
 		guard_insert(row, entity);
 	else if (ROW_IS_UPDATE(row))
@@ -73,7 +79,10 @@ lifecycle_guard(PG_FUNCTION_ARGS)
 Datum
 lifecycle_refuse_truncate(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_BEFORE, .events = CRM_ON_TRUNCATE, .follows_table = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_RECORD_IS_READ_ONLY),

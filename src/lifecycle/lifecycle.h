@@ -20,6 +20,7 @@ typedef struct CrmEntity
 	const char *const *computed;	/* columns that only we write; ends with NULL */
 	const char *const *fixed;	/* columns that stay as they were inserted; ends with NULL */
 	bool		made_by_calls;	/* rows come from lifecycle calls alone */
+	bool		is_shared;		/* stands for many tables of one kind, users' own too */
 	void		(*complete) (CrmRow *row, struct CrmTicket *ticket);
 	void		(*before_delete) (CrmRow *row);
 } CrmEntity;

@@ -57,11 +57,14 @@ lifecycle_add_move_hook(CrmMoveHook hook)
 Datum
 lifecycle_record(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_UPDATE, .reads_rows = true, .arguments = 1,
+		.is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	Recorder	recorder;
 
 	start(&recorder, trigdata);
-	core_require_table(trigdata, recorder.entity->name);
 	core_visit_transitions(trigdata, visit, &recorder);
 	if (recorder.n > 0)
 	{
@@ -82,7 +85,11 @@ lifecycle_record(PG_FUNCTION_ARGS)
 Datum
 lifecycle_check_born(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_INSERT,
+		.arguments = 3, .is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	const CrmEntity *entity;
 	CrmRow	   *row;
 	char	   *state;

@@ -145,7 +145,11 @@ before_delete(CrmRow *row)
 Datum
 opportunity_record_stage(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_UPDATE, .reads_rows = true,
+		.table = "opportunity"
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	Relation	rel = trigdata->tg_relation;
 	StageVisitor visitor = {
 		.org = core_organization_of(rel),

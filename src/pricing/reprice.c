@@ -84,11 +84,16 @@ refuse_locked(const CrmEntity *header, int64 id)
 Datum
 pricing_follow_price_list(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_UPDATE,
+		.arguments = 1
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmLines   *lines = pricing_lines_of(core_trigger_argument(trigdata, 0));
 	CrmRow	   *row = core_row(trigdata);
 	char	   *state = row_text(row, "state");
 
+	core_require_table(trigdata, lines->header->name);
 	if (!moves_prices(row) || row_bool(row, "is_price_locked") || core_import_mode ||
 		(state && lifecycle_is_read_only(row->org, lines->header->name, state)))
 		return PointerGetDatum(NULL);

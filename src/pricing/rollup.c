@@ -113,7 +113,11 @@ roll_up_of(const CrmLines *lines, const char *sums)
 Datum
 pricing_roll_up(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, 0);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
+		.reads_rows = true, .arguments = 1, .is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmLines   *lines = pricing_lines_of(core_trigger_argument(trigdata, 0));
 	Oid			relid = RelationGetRelid(trigdata->tg_relation);
 	CrmTicket  *birth = lifecycle_find_ticket(relid, TICKET_BIRTH);

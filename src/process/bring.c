@@ -109,7 +109,11 @@ leave_lead(Flow *flow)
 Datum
 process_bring(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_AFTER, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_AFTER, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_INSERT,
+		.arguments = 1, .is_named = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	FlowEntity	entity;
 	CrmRow	   *row;
@@ -189,7 +193,11 @@ change_over(Flow *flow, FlowEntity entity, int64 record_id)
 Datum
 process_release(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigdata = core_trigger(fcinfo, TRIGGER_EVENT_BEFORE, TRIGGER_EVENT_ROW);
+	static const CrmTrigger trigger = {
+		.timing = TRIGGER_EVENT_BEFORE, .level = TRIGGER_EVENT_ROW, .events = CRM_ON_DELETE,
+		.arguments = 1, .is_named = true, .follows_table = true
+	};
+	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	FlowEntity	entity;
 	int64		record_id;

@@ -66,6 +66,21 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN format('%s | %s | %s', message, detail, hint);
 END $$;
 
+-- Gives organization crm to a role: its schema and all that is in it.
+CREATE FUNCTION pg_temp.give_organization(role name) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	relation regclass;
+BEGIN
+	EXECUTE format('ALTER SCHEMA crm OWNER TO %I', role);
+	FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind IN ('r', 'p', 'v') LOOP
+		EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, role);
+	END LOOP;
+	FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'crm'::regnamespace AND relkind = 'S'
+		AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype IN ('a', 'i')) LOOP
+		EXECUTE format('ALTER SEQUENCE %s OWNER TO %I', relation, role);
+	END LOOP;
+END $$;
+
 -- A new lead of a company and a person.
 CREATE FUNCTION pg_temp.new_lead(company text DEFAULT 'Contoso', person text DEFAULT 'Lee') RETURNS bigint LANGUAGE sql AS $$
 	INSERT INTO crm.lead (subject, company_name, last_name) VALUES ('Ten widgets', company, person) RETURNING lead_id

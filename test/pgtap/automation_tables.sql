@@ -144,10 +144,13 @@ SET LOCAL ROLE tap_maker;
 INSERT INTO crm.tap_plan (name, due_on) VALUES ('P', '2031-05-02');
 RESET ROLE;
 SET LOCAL sales_crm.now = '2031-05-02 12:00+00';
-ALTER TABLE crm.automation_queue OWNER TO tap_boss;
-ALTER TABLE crm.automation_run OWNER TO tap_boss;
+CREATE ROLE tap_house IN ROLE tap_boss;
+SELECT pg_temp.give_organization('tap_house') \g /dev/null
+ALTER TABLE crm.tap_plan OWNER TO tap_maker;
 SELECT is(ran, 2, 'the queue of another role than the table''s') FROM sales_crm.run_due_automation();
 SELECT is(pg_temp.logged(), 'Ptap_boss, later Ptap_boss, due Ptap_boss', 'all with the rights of the rule''s owner');
+SELECT pg_temp.give_organization(CURRENT_USER) \g /dev/null
+ALTER TABLE crm.tap_plan OWNER TO tap_maker;
 RESET sales_crm.now;
 SELECT pg_temp.no_rules() \gset
 

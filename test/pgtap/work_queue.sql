@@ -228,7 +228,7 @@ SELECT pg_temp.refused(format('SELECT sales_crm.add_to_queue(''lead'', %s, %s)',
 CREATE ROLE tap_keeper;
 CREATE ROLE tap_pool;
 SELECT sales_crm.grant_access(role => 'tap_keeper', level => 'sell'), sales_crm.grant_access(role => 'tap_pool', level => 'sell'), sales_crm.grant_access(role => 'tap_pool', level => 'impersonate') \g /dev/null
-ALTER TABLE crm.queue_item OWNER TO tap_keeper;
+SELECT pg_temp.give_organization('tap_keeper') \g /dev/null
 CREATE POLICY tap_none ON crm.queue_item TO tap_pool USING (false);
 SELECT pg_temp.new_lead() AS pooled \gset
 SELECT pg_temp.add('lead', :pooled, 'Second') AS pooled_item \gset
@@ -236,7 +236,7 @@ SELECT set_config('sales_crm.user_id', pg_temp.owner('Bob')::text, true) AS user
 SELECT is(pg_temp.outcome(format('SELECT state FROM sales_crm.disqualify_lead(%s)', :pooled), 'tap_pool'), 'disqualified', 'so does a pool that acts for Bob');
 SET LOCAL sales_crm.user_id = '';
 SELECT is((i.state, i.modified_by), ('inactive'::text, pg_temp.owner('Bob')), 'who is named') FROM crm.queue_item AS i WHERE queue_item_id = :pooled_item;
-ALTER TABLE crm.queue_item OWNER TO CURRENT_USER;
+SELECT pg_temp.give_organization(CURRENT_USER) \g /dev/null
 ALTER TABLE crm.queue_item DISABLE ROW LEVEL SECURITY;
 CREATE TRIGGER t20_activities BEFORE DELETE ON crm.visit FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('visit');
 DELETE FROM crm.visit WHERE visit_id = 1;
