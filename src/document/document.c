@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "activity/activity.h"

@@ -13,8 +13,6 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 
 #include "pricing/pricing.h"
@@ -196,7 +194,7 @@ read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 	around->is_own_list = core_result_bool(0, 9);
 	around->default_of = core_result_text(0, 10);
 	if (around->begin_date || around->end_date)
-		around->date = DatumGetCString(DirectFunctionCall1(date_out, pricing_offer_date(row->org, offer)));
+		around->date = core_date_text(pricing_offer_date(row->org, offer));
 }
 
 /*

@@ -39,13 +39,13 @@ BEGIN
 			SELECT p.proname, p.proargtypes::oid[] AS arguments FROM pg_proc AS p
 			 WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.pronargs BETWEEN 1 AND 4 AND p.prokind <> 'p' AND p.provariadic = 0
 			   AND NOT EXISTS (SELECT FROM unnest(p.proargtypes) AS a JOIN pg_type AS t ON t.oid = a WHERE t.typtype = 'p' AND t.typname NOT LIKE 'any%')
-			   AND p.proname !~ '^(RI_|pg_|bt|hash|gin|gist|brin|spg|array_(in|out|recv|send)|enum_|in_range|range|multirange|json_|xml|inet|network|point|box|path|poly|circle|lseg|line|ts|tid|mac|bit|var|bp|money|cash)'),
+			   AND p.proname !~ '^(RI_|bt|hash|gin|gist|brin|spg|array_(in|out|recv|send)|enum_|in_range|range|multirange|xml|inet|network|point|box|path|poly|circle|lseg|line|ts|tid|mac|bit|bp|money|cash)'),
 		spread AS (
-			SELECT DISTINCT c.proname, (SELECT string_agg(CASE WHEN a.type::regtype::text LIKE '%array' THEN t.name || '[]' WHEN a.type::regtype::text LIKE 'any%' THEN t.name ELSE a.type::regtype::text END, ', ' ORDER BY a.place)
-				FROM unnest(c.arguments) WITH ORDINALITY AS a (type, place)) AS arguments
+			SELECT DISTINCT c.proname, (SELECT string_agg(CASE WHEN y.typname ~ '^any(compatible)?array$' THEN t.name || '[]' WHEN y.typname LIKE 'any%' THEN t.name ELSE a.type::regtype::text END, ', ' ORDER BY a.place)
+				FROM unnest(c.arguments) WITH ORDINALITY AS a (type, place) JOIN pg_type AS y ON y.oid = a.type) AS arguments
 			FROM called AS c CROSS JOIN unnest(scalars) AS t (name)
-			WHERE t.name = 'text' OR EXISTS (SELECT FROM unnest(c.arguments) AS a WHERE a::regtype::text LIKE 'any%'))
-		SELECT * FROM spread WHERE arguments !~ 'any'
+			WHERE t.name = 'text' OR EXISTS (SELECT FROM unnest(c.arguments) AS a JOIN pg_type AS y ON y.oid = a WHERE y.typname LIKE 'any%'))
+		SELECT * FROM spread
 		UNION SELECT n, format('%s, %s', l, r) FROM unnest('{round,mod,power,div,trunc,to_char,left,right,lpad,repeat,timezone,coalesce_,concat,concat_ws,format,greatest_,sum,max,min,array_agg,string_agg,jsonb_object_agg}'::text[]) AS n, unnest(scalars) AS l, unnest(scalars) AS r
 	LOOP
 		EXECUTE format('CREATE OR REPLACE FUNCTION decoy.%I(%s) RETURNS decoy.trap %s', one.proname, one.arguments, body);
@@ -62,7 +62,7 @@ BEGIN
 	END LOOP;
 	-- From now on each call and each trigger starts where decoys are found first.
 	FOR one IN SELECT p.oid::regprocedure AS f FROM pg_proc AS p WHERE p.pronamespace = 'sales_crm'::regnamespace LOOP
-		EXECUTE format('ALTER FUNCTION %s SET search_path = decoy, pg_catalog', one.f);
+		EXECUTE format('ALTER FUNCTION %s SET search_path = decoy, pg_catalog, tap, crm, public', one.f);
 	END LOOP;
 END $$;
 RESET check_function_bodies;

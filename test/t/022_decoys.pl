@@ -9,8 +9,8 @@ use SalesCrm;
 use Test::More;
 
 my $tree = "$FindBin::RealBin/../..";
-my @files = map { "$tree/test/pgtap/$_.sql" } qw(lead_qualify opportunity_close quote_life order_cash_life invoice_life price_document tax_rules bundle_lines
-	catalog_life credit_limit payment_terms process_path recurring_appointments work_queue email automation_workflow assignment_policies timeline numbers review);
+my @files = map { "$tree/test/pgtap/$_.sql" } qw(lead_qualify opportunity_close quote_life order_cash_life invoice_life tax_rules bundle_lines
+	catalog_life process_path automation_workflow);
 @files = sort glob "$tree/test/pgtap/*.sql" if ($ENV{DECOYS} // '') eq 'all';
 
 my $node = start_server('main');
@@ -21,12 +21,13 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'tricked'
 my ($status, undef, $error) = $node->psql('tricked', 'SET search_path = decoy, pg_catalog; SELECT count(1)');
 isnt($status, 0, 'and bite');
 
-# What psql prints of a file, errors included; keys of other transactions and the real clock aside.
+# What psql prints of a file, errors included; keys in the names of checks aside, which sequences have given meanwhile.
 sub printed
 {
 	my ($db, $file, @options) = @_;
 	my ($out, $errors) = run_command([ 'psql', '-X', '-q', '-A', '-t', @options, '-d', $node->connstr($db), '-f', $file ]);
 
+	$out =~ s/^((?:not )?ok \d+ - .*)/$1 =~ s{\d\d+}{N}gr/gme;
 	return join "\n", $out, map { s/^psql:[^:]*//r } grep { !/NOTICE|^CONTEXT|^PL\/pgSQL/ } split /\n/, $errors;
 }
 
