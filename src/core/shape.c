@@ -97,7 +97,7 @@ true_table(Relation rel)
 	static TrueTable *last = NULL;
 	static uint32 last_shapes = 0;
 
-	if (last_shapes != core_shapes || last->relid != RelationGetRelid(rel))
+	if (last == NULL || last_shapes != core_shapes || last->relid != RelationGetRelid(rel))
 	{
 		TrueTable  *entry = table_entry(RelationGetRelid(rel));
 
