@@ -17,7 +17,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -DSALES_CRM_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
 
 # The extension script: members only, then the call that makes the first organization.
-CODE_SQL   := $(foreach r,$(ROOMS),$(wildcard src/$(r)/functions.sql)) $(wildcard src/core/finish_install.sql)
+CODE_SQL   := $(wildcard src/core/start_install.sql) $(foreach r,$(ROOMS),$(wildcard src/$(r)/functions.sql)) $(wildcard src/core/finish_install.sql)
 # The organization script: ordinary objects, one part of all rooms after the other.
 part        = $(foreach r,$(ROOMS),$(wildcard src/$(r)/$(1).sql))
 TABLES_SQL := $(call part,tables) $(wildcard src/core/finish_tables.sql)

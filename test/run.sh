@@ -88,7 +88,7 @@ suite_pgtap() {
 suite_tap() {
 	local tree=$PWD
 	if ! as_server test -r test/t; then
-		tree=$OUT/tree && mkdir "$tree" && cp -r test "$tree/" && chmod -R go+rX "$tree"
+		tree=$OUT/tree && mkdir "$tree" && cp -r test sql "$tree/" && chmod -R go+rX "$tree"
 	fi
 	mkdir -p "$OUT/tap" && { [ "$(id -u)" != 0 ] || chown "$(server_user)" "$OUT/tap"; }
 	(

@@ -150,8 +150,8 @@ check_span(CrmRow *row, const char *start, const char *end)
 	ereport(ERROR,
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be before %s", end, start),
-			 errdetail("%s is %s, %s is %s.", start, pstrdup(timestamptz_to_str(moment_of(row, start))),
-					   end, pstrdup(timestamptz_to_str(moment_of(row, end)))),
+			 errdetail("%s is %s, %s is %s.", start, core_moment_text(moment_of(row, start)),
+					   end, core_moment_text(moment_of(row, end))),
 			 errhint("Correct one of the two."),
 			 errtablecol(row->rel, row_column(row, end) + 1),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, psprintf("activity_%s_check", end))));

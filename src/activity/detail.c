@@ -150,7 +150,7 @@ refuse_kind(CrmRow *row, const char *kind)
 					RelationGetRelationName(row->rel)),
 			 errdetail("It is of type \"%s\".", kind),
 			 activity_has_details(row->org, kind)
-			 ? errhint("Put its details into table %s.%s.", row->org->quoted, quote_identifier(kind))
+			 ? errhint("Put its details into table %s.%s.", row->org->quoted, core_quoted(kind))
 			 : errhint("That type has no details of its own."),
 			 errtablecol(row->rel, row_column(row, "activity_id") + 1)));
 }

@@ -166,7 +166,7 @@ read_record(CrmOrganization *org, Party *party)
 	bool		is_there = core_run(org, core_intern(psprintf("SELECT %s, %s FROM @%s WHERE %s = $1",
 															  has_address ? "nullif(email::text, '')" : "NULL::text",
 															  has_flag ? "do_not_email" : "false",
-															  quote_identifier(table), key), types), args) > 0;
+															  core_quoted(table), key), types), args) > 0;
 
 	party->refuses_mail = is_there ? core_result_bool(0, 2) : has_flag && refuses_unseen(org, party, table, key);
 	if (party->address && !party->is_of_record)
@@ -181,7 +181,7 @@ refuses_unseen(CrmOrganization *org, const Party *party, const char *table, cons
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(party->record_id)};
-	CrmStatement *look = core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 AND do_not_email", quote_identifier(table), key), types);
+	CrmStatement *look = core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 AND do_not_email", core_quoted(table), key), types);
 	char		kind = get_rel_relkind(core_table(org, table));
 
 	return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && core_run_as_owner(org, look, table, args) > 0;

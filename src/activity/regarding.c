@@ -135,7 +135,7 @@ is_there(CrmOrganization *org, const char *entity, const char *key, int64 id)
 	CrmValue	args[] = {CRM_INT8(id)};
 	Oid			relid = get_relname_relid(entity, org->oid);
 	bool		is_table = get_rel_relkind(relid) == RELKIND_RELATION || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
-	char	   *look = psprintf("SELECT 1 FROM @%s WHERE %s = $1", quote_identifier(entity), key);
+	char	   *look = psprintf("SELECT 1 FROM @%s WHERE %s = $1", core_quoted(entity), key);
 	bool		found = true;
 
 	SPI_connect();
@@ -168,7 +168,7 @@ activity_lock_records(CrmOrganization *org, const char *entity, CrmValue ids)
 	const CrmEntity *known = lifecycle_find_entity(entity);
 	const char *key = activity_key_of(org, entity);
 	Oid			relid = table_of_entity(org, entity);
-	const char *table = quote_identifier(entity);
+	const char *table = core_quoted(entity);
 	char	   *lock = psprintf("SELECT %s, %s, %s, %s, %s FROM @%s WHERE %s = ANY ($1) ORDER BY 1 FOR NO KEY UPDATE", key,
 								first_text(relid, known ? known->title : NULL, "name", "subject"),
 								first_text(relid, "state", NULL, NULL), first_text(relid, "status_reason", NULL, NULL),
@@ -184,7 +184,7 @@ static CrmValue
 seen_of(CrmOrganization *org, const char *entity, const char *key, CrmValue ids)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8ARRAYOID};
-	char	   *look = psprintf("SELECT %s FROM @%s WHERE %s = ANY ($1)", key, quote_identifier(entity), key);
+	char	   *look = psprintf("SELECT %s FROM @%s WHERE %s = ANY ($1)", key, core_quoted(entity), key);
 	int			n = core_run(org, core_intern(look, types), &ids);
 	int64	   *seen = palloc(sizeof(int64) * (n + 1));
 
@@ -222,7 +222,7 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 		AttrNumber	column = names[i] ? get_attnum(relid, names[i]) : InvalidAttrNumber;
 
 		if (column > 0 && get_atttype(relid, column) == TEXTOID)
-			appendStringInfo(&sql, "nullif(%s, ''), ", quote_identifier(names[i]));
+			appendStringInfo(&sql, "nullif(%s, ''), ", core_quoted(names[i]));
 	}
 	appendStringInfoString(&sql, "NULL::text)");
 	return sql.data;
@@ -257,7 +257,7 @@ activity_records_gone(CrmOrganization *org, const void *reference)
 		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s "
 						 "AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)",
 						 table, entity_column, key_column, table, entity_column, quote_literal_cstr(entity),
-						 quote_identifier(entity), activity_key_of(org, entity), key_column);
+						 core_quoted(entity), activity_key_of(org, entity), key_column);
 	}
 	return sql.data;
 }
@@ -372,7 +372,7 @@ activity_key_of(CrmOrganization *org, const char *entity)
 	AttrNumber	column = OidIsValid(relid) ? get_attnum(relid, key) : InvalidAttrNumber;
 
 	if (column != InvalidAttrNumber && get_atttype(relid, column) == INT8OID)
-		return quote_identifier(key);
+		return core_quoted(key);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("\"%s\" is no entity of sales_crm", entity),

@@ -214,7 +214,7 @@ make_insert(CrmAction *action, CrmCompiled *compiled)
 	initStringInfo(&sources);
 	for (int i = 0; i < action->desc->natts; i++)
 	{
-		const char *name = quote_identifier(NameStr(TupleDescAttr(action->desc, i)->attname));
+		const char *name = core_quoted(NameStr(TupleDescAttr(action->desc, i)->attname));
 		bool		is_written = action->due_column == i + 1;
 
 		for (int j = 0; j < action->n; j++)
@@ -229,14 +229,14 @@ make_insert(CrmAction *action, CrmCompiled *compiled)
 	appendStringInfo(&targets, ") SELECT %s FROM pg_catalog.unnest($1) v", sources.data);
 	if (action->kind->needs_record && action->rule->is_queued)	/* it may be gone by then */
 		appendStringInfo(&targets, " WHERE EXISTS (SELECT FROM %s.%s t WHERE t.%s = v.regarding_id)", compiled->org->quoted,
-						 quote_identifier(compiled->entity->name), quote_identifier(compiled->entity->key));
+						 core_quoted(compiled->entity->name), core_quoted(compiled->entity->key));
 	action->statement = automation_statement(compiled,
 											 psprintf("INSERT INTO %s.%s (%s", compiled->org->quoted,
-													  quote_identifier(action->target_name), targets.data), types);
+													  core_quoted(action->target_name), targets.data), types);
 	if (action->target_key)
 		action->reporting = automation_statement(compiled,
 												 psprintf("%s RETURNING %s", action->statement->sql,
-														  quote_identifier(action->target_key)), types);
+														  core_quoted(action->target_key)), types);
 }
 
 /* make_update puts the UPDATE together; rows that have the values already are left alone. */
@@ -244,7 +244,7 @@ static void
 make_update(CrmAction *action, CrmCompiled *compiled)
 {
 	Oid			types[CRM_MAX_ARGS] = {get_array_type(action->desc->tdtypeid)};
-	const char *key = quote_identifier(compiled->entity->key);
+	const char *key = core_quoted(compiled->entity->key);
 	StringInfoData sets;
 	StringInfoData differs;
 
@@ -253,7 +253,7 @@ make_update(CrmAction *action, CrmCompiled *compiled)
 	for (int i = 0; i < action->n; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(action->desc, action->columns[i] - 1);
-		const char *name = quote_identifier(NameStr(attribute->attname));
+		const char *name = core_quoted(NameStr(attribute->attname));
 
 		appendStringInfo(&sets, "%s%s = v.%s", i ? ", " : "", name, name);
 		appendStringInfoString(&differs, i ? " OR " : "");
@@ -267,7 +267,7 @@ make_update(CrmAction *action, CrmCompiled *compiled)
 	action->statement = automation_statement(compiled,
 											 psprintf("UPDATE %s.%s t SET %s FROM pg_catalog.unnest($1) v "
 													  "WHERE t.%s = v.%s AND (%s)", compiled->org->quoted,
-													  quote_identifier(action->target_name), sets.data,
+													  core_quoted(action->target_name), sets.data,
 													  key, key, differs.data), types);
 	action->reporting = automation_statement(compiled, psprintf("%s RETURNING t.%s", action->statement->sql, key),
 											 types);
@@ -340,7 +340,7 @@ add_mapped(CrmAction *action, CrmCompiled *compiled, List **names, List **texts)
 		if (is_given)
 			continue;
 		*names = lappend(*names, target);
-		*texts = lappend(*texts, psprintf("%s.%s", side, quote_identifier(source)));
+		*texts = lappend(*texts, psprintf("%s.%s", side, core_quoted(source)));
 	}
 	SPI_finish();
 	compiled->relids = lappend_oid(compiled->relids, core_table(compiled->org, "column_map"));
@@ -366,7 +366,7 @@ compile_activity(CrmAction *action, CrmCompiled *compiled)
 	add_literal(action, compiled, "activity_type", automation_parameter(action->row, "activity_type", true));
 	add_column(action, compiled, "subject", automation_expression_parameter(action->row, "subject", true));
 	add_literal(action, compiled, "regarding_entity", compiled->entity->name);
-	add_column(action, compiled, "regarding_id", psprintf("new.%s", quote_identifier(compiled->entity->key)));
+	add_column(action, compiled, "regarding_id", psprintf("new.%s", core_quoted(compiled->entity->key)));
 	if (owner == NULL && get_attnum(compiled->relid, "owner_id") > 0)
 		owner = "new.owner_id";
 	if (owner)

@@ -293,7 +293,7 @@ check_table_owner(CrmRule *rule)
 			 errmsg("the owner of table \"%s\", role \"%s\", may not make triggers of sales_crm", rule->entity, owner),
 			 errdetail("Making one needs USAGE on schemas %s and sales_crm.", rule->org->quoted),
 			 errhint("GRANT USAGE ON SCHEMA %s, sales_crm TO %s, or give the table another owner.", rule->org->quoted,
-					 quote_identifier(owner))));
+					 core_quoted(owner))));
 }
 
 /* refuse_rule says again what is wrong with a rule, and where; inside PG_CATCH. */

@@ -116,9 +116,9 @@ read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
 	if (entity == NULL || get_attnum(relid, column) <= 0)
 		return false;
 	type = get_atttype(relid, get_attnum(relid, column));
-	rule->table = quote_identifier(entity->name);
-	rule->key = quote_identifier(entity->key);
-	rule->column = quote_identifier(column);
+	rule->table = core_quoted(entity->name);
+	rule->key = core_quoted(entity->key);
+	rule->column = core_quoted(column);
 	rule->offset = core_result(i, 5, INTERVALOID, &no_offset);
 	rule->since = core_result(i, 6, TIMESTAMPTZOID, &isnull);
 	rule->is_date = type == DATEOID;

@@ -48,6 +48,7 @@ static Node *resolve_column(ParseState *pstate, ColumnRef *reference, Node *foun
 static int	column_number(TupleDesc desc, const char *side, const char *name);
 static Param *make_param(int id, Oid type, int32 typmod, Oid collation, int location);
 static bool is_user_code(Node *node, void *context);
+static bool prints_alike(Oid type);
 static bool is_user_function(Oid function, void *context);
 static void drop_expression(void *argument);
 static ParamExternData *fetch_param(ParamListInfo params, int id, bool speculative, ParamExternData *space);
@@ -338,15 +339,34 @@ make_param(int id, Oid type, int32 typmod, Oid collation, int location)
 	return param;
 }
 
-/* is_user_code tells whether an expression calls anything that did not come with PostgreSQL. */
+/*
+ * is_user_code tells whether an expression calls anything that did not come
+ * with PostgreSQL, or prints what settings of the caller print otherwise.
+ */
 static bool
 is_user_code(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
+	if (IsA(node, XmlExpr) || (IsA(node, CoerceViaIO) && !prints_alike(exprType((Node *) ((CoerceViaIO *) node)->arg))))
+		return true;
 	if (IsA(node, CoerceToDomain) || check_functions_in_node(node, is_user_function, NULL))
 		return true;
 	return expression_tree_walker(node, is_user_code, context);
+}
+
+/* prints_alike tells of types whose values are the same text in every session; intervals, floats and bytes are not. */
+static bool
+prints_alike(Oid type)
+{
+	static const Oid types[] = {BOOLOID, INT2OID, INT4OID, INT8OID, NUMERICOID, TEXTOID, VARCHAROID, BPCHAROID, NAMEOID, UUIDOID};
+
+	for (int i = 0; i < lengthof(types); i++)
+	{
+		if (types[i] == type)
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -96,8 +96,8 @@ refuse_moved(CrmFiring *firing, TriggerData *trigdata)
 			(errcode(ERRCODE_CRM_AUTOMATION_FAILED),
 			 errmsg("table \"%s\" is not in an organization any more, whose rules watch it", name),
 			 errdetail("Trigger \"%s\" came along with it to schema \"%s\".", trigdata->tg_trigger->tgname, firing->org->name),
-			 errhint("DROP TRIGGER %s ON %s.%s, or move the table back.", quote_identifier(trigdata->tg_trigger->tgname),
-					 firing->org->quoted, quote_identifier(name)),
+			 errhint("DROP TRIGGER %s ON %s.%s, or move the table back.", core_quoted(trigdata->tg_trigger->tgname),
+					 firing->org->quoted, core_quoted(name)),
 			 err_generic_string(PG_DIAG_TABLE_NAME, name)));
 }
 
@@ -207,7 +207,7 @@ read_raised(CrmFiring *firing, void *argument)
 static char *
 read_text(const CrmEntity *entity, bool locks)
 {
-	return psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", quote_identifier(entity->name), quote_identifier(entity->key),
+	return psprintf("SELECT t FROM @%s t WHERE t.%s = $1%s", core_quoted(entity->name), core_quoted(entity->key),
 					locks ? " FOR NO KEY UPDATE" : "");
 }
 

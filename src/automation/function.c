@@ -196,11 +196,11 @@ make_call(CrmAction *action, CrmCompiled *compiled, const char *name, const Foun
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s.%s(", quote_identifier(get_namespace_name(found->schema)),
-					 quote_identifier(name));
+	appendStringInfo(&sql, "SELECT %s.%s(", core_quoted(get_namespace_name(found->schema)),
+					 core_quoted(name));
 	for (int i = 0; i < action->n; i++)
 	{
-		appendStringInfo(&sql, "%s%s => a.c%d", i ? ", " : "", quote_identifier(list_nth(arguments, i)), i + 1);
+		appendStringInfo(&sql, "%s%s => a.c%d", i ? ", " : "", core_quoted(list_nth(arguments, i)), i + 1);
 		if (action->values[i]->type != found->types[i])
 			appendStringInfo(&sql, "::%s", format_type_be_qualified(found->types[i]));
 		types[i + 1] = get_array_type(action->values[i]->type);

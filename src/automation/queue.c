@@ -20,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -169,6 +170,7 @@ row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new)
 	bool		is_flat = has_flat_columns(firing->desc);
 	int			lower = 1;
 	int			n = matches->n;
+	int			nest = core_fix_settings(NULL);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -181,6 +183,7 @@ row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new)
 		if (tuple && is_flat)
 			texts[i] = DirectFunctionCall1(json_strip_nulls, texts[i]);
 	}
+	AtEOXact_GUC(true, nest);
 	return PointerGetDatum(construct_md_array(texts, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
@@ -419,7 +422,7 @@ static void
 load_kept(Batch *batch)
 {
 	static const Oid types[CRM_MAX_ARGS] = {JSONBARRAYOID, JSONBARRAYOID};
-	const char *entity = quote_identifier(automation_table(batch->org, batch->entries[0]->entity)->name);
+	const char *entity = core_quoted(automation_table(batch->org, batch->entries[0]->entity)->name);
 	CrmValue	args[] = {CRM_DATUM(kept_rows(batch, 0)), CRM_DATUM(kept_rows(batch, 1))};
 	Oid			type = get_rel_type_id(core_table(batch->org, batch->entries[0]->entity));
 

@@ -5,7 +5,8 @@
  * A rule runs as its rule_owner with a pinned search_path, in a
  * security-restricted operation: it cannot change roles, leave a temporary
  * table, or put off a trigger to the commit, which would run as the caller.
- * All settings that it changes are taken back.
+ * All settings that it changes are taken back. Dates, moments and numbers in
+ * it read and print in one way, whoever caused it.
  */
 #include "postgres.h"
 
@@ -36,14 +37,13 @@ automation_enter(CrmRule *rule, CrmRights *before)
 				 errmsg("rules of organization \"%s\" cannot run as role \"%s\"", rule->org->name, rule->owner),
 				 errdetail("The owner of table automation_rule, role \"%s\", is no member of that role.",
 						   GetUserNameFromId(table_owner, false)),
-				 errhint("GRANT %s TO %s, or choose another rule_owner.", quote_identifier(rule->owner),
-						 quote_identifier(GetUserNameFromId(table_owner, false)))));
+				 errhint("GRANT %s TO %s, or choose another rule_owner.", core_quoted(rule->owner),
+						 core_quoted(GetUserNameFromId(table_owner, false)))));
 	GetUserIdAndSecContext(&before->user, &before->context);
-	before->nest = NewGUCNestLevel();
+	before->nest = core_fix_settings(rule->org);
 	set_until_left("search_path", psprintf("pg_catalog, %s, sales_crm, pg_temp", rule->org->quoted));
 	set_until_left("sales_crm.organization", rule->org->name);
 	set_until_left("sales_crm.user_id", "");
-	set_until_left("standard_conforming_strings", "on");
 	SetUserIdAndSecContext(role, before->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 

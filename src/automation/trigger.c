@@ -119,7 +119,7 @@ make_missing(CrmOrganization *org)
 		core_execute_as_owner(org, entity,
 							  psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s.%s REFERENCING %s "
 									   "FOR EACH STATEMENT EXECUTE FUNCTION sales_crm.automate(%s)",
-									   kind->name, kind->event, org->quoted, quote_identifier(entity),
+									   kind->name, kind->event, org->quoted, core_quoted(entity),
 									   kind->rows, quote_literal_cstr(entity)));
 	}
 }

@@ -195,7 +195,7 @@ refuse_when_used(CrmOrganization *org, const char *code)
 	{
 		char	   *table = SPI_getvalue(tables->vals[i], tables->tupdesc, 1);
 
-		if (SPI_execute(psprintf("SELECT 1 FROM %s.%s", org->quoted, quote_identifier(table)),
+		if (SPI_execute(psprintf("SELECT 1 FROM %s.%s", org->quoted, core_quoted(table)),
 						false, 1) != SPI_OK_SELECT || SPI_processed == 0)
 			continue;
 		ereport(ERROR,

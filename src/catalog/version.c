@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "catalog/catalog.h"
 #include "security/security.h"
@@ -74,11 +75,14 @@ catalog_open_versions(CrmOrganization *org, const int64 *ids, int n)
 		CRM_DATUM(core_int8_array(ids, n)), CRM_NULL, CRM_ID(security_acting_user(org)),
 		CRM_DATUM(TimestampTzGetDatum(core_now()))
 	};
+	int			nest;
 
 	for (int i = 0; i < n; i++)
 		versions[i] = core_next_id(org, "product_version", "product_version_id");
 	args[1] = CRM_DATUM(core_int8_array(versions, n));
+	nest = core_fix_settings(NULL);
 	lifecycle_run(org, &ticket, &insert_versions, args);
+	AtEOXact_GUC(true, nest);
 }
 
 /* catalog_close_versions ends the revisions of products: published, reverted or retired. */
@@ -161,7 +165,11 @@ write_versions(CrmOrganization *org, const int64 *versions, int n,
 			   CrmStatement *statement, const CrmValue *args)
 {
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "product_version", .ids = versions, .n = n};
+	int			nest;
 
-	if (n > 0)
-		lifecycle_run(org, &ticket, statement, args);
+	if (n == 0)
+		return;
+	nest = core_fix_settings(NULL);
+	lifecycle_run(org, &ticket, statement, args);
+	AtEOXact_GUC(true, nest);
 }

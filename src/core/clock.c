@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -22,6 +23,7 @@ static bool check_now(char **newval, void **extra, GucSource source);
 static void assign_now(const char *newval, void *extra);
 static bool is_moving(const char *word);
 static char *in_utc(TimestampTz moment);
+static bool write_in_utc(TimestampTz moment, char *text);
 static bool parse_moment(char *text, TimestampTz *moment);
 
 /* core_clock_init defines the setting; called once, when the library is loaded. */
@@ -79,15 +81,22 @@ assign_now(const char *newval, void *extra)
 static char *
 in_utc(TimestampTz moment)
 {
-	struct pg_tm tm;
-	fsec_t		fsec;
 	char		text[MAXDATELEN + 1];
 
+	return write_in_utc(moment, text) ? strdup(text) : NULL;
+}
+
+static bool
+write_in_utc(TimestampTz moment, char *text)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
 	if (timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0)
-		return NULL;
+		return false;
 	tm.tm_isdst = 0;			/* or the zone would not be shown */
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, text);
-	return strdup(text);
+	return true;
 }
 
 /* parse_moment reads a date and time without a look into any table; false when it is none. */
@@ -132,6 +141,32 @@ core_date_of(CrmOrganization *org, TimestampTz moment)
 		zone = "UTC";
 	local = DirectFunctionCall2(timestamptz_zone, CStringGetTextDatum(zone), TimestampTzGetDatum(moment));
 	return DirectFunctionCall1(timestamp_date, local);
+}
+
+/* core_date_text shows a date for a message as ISO 8601 has it, whatever the caller's DateStyle. */
+char *
+core_date_text(Datum date)
+{
+	DateADT		day = DatumGetDateADT(date);
+	struct pg_tm tm;
+	char		text[MAXDATELEN + 1];
+
+	if (DATE_NOT_FINITE(day))
+		return pstrdup(DATE_IS_NOBEGIN(day) ? EARLY : LATE);
+	j2date(day + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+	EncodeDateOnly(&tm, USE_ISO_DATES, text);
+	return pstrdup(text);
+}
+
+/* core_moment_text shows a moment for a message in UTC, whatever the caller's time zone and DateStyle. */
+char *
+core_moment_text(TimestampTz moment)
+{
+	char		text[MAXDATELEN + 1];
+
+	if (TIMESTAMP_NOT_FINITE(moment))
+		return pstrdup(TIMESTAMP_IS_NOBEGIN(moment) ? EARLY : LATE);
+	return pstrdup(write_in_utc(moment, text) ? text : "out of range");
 }
 
 /* is_moving tells of the words that mean another moment whenever they are read. */

@@ -18,6 +18,7 @@
 
 /* A column that a table has lost (number 0) cannot be named, and errtablecol() itself would fail. */
 #define errtablecol(rel, attnum) ((attnum) > 0 ? errtablecol(rel, attnum) : errtable(rel))
+typedef struct CrmOrganization CrmOrganization;
 
 /* ---- settings (settings.c) ---- */
 extern char *core_organization_name;
@@ -25,18 +26,20 @@ extern char *core_user_id;
 extern bool core_import_mode;
 
 extern void core_init(void);
+extern int	core_fix_settings(CrmOrganization *org);
+extern const char *core_quoted(const char *name);
 
 /* ---- organizations (organization.c) ---- */
 
 /* A schema with our tables; lives as long as the session. */
-typedef struct CrmOrganization
+struct CrmOrganization
 {
 	Oid			oid;			/* namespace; the hash key, must be first */
 	char		name[NAMEDATALEN];
 	char	   *quoted;			/* name as it stands in SQL text */
 	uint32		generation;		/* grows with a rename: older plans are void */
 	bool		is_ours;
-} CrmOrganization;
+};
 
 extern CrmOrganization *core_organization(void);
 extern CrmOrganization *core_organization_named(const char *name);
@@ -89,6 +92,8 @@ extern Datum core_numeric_array(Datum *numbers, int n);
 extern char *core_expand(const CrmOrganization *org, const char *sql);
 extern uint64 core_run(CrmOrganization *org, CrmStatement *statement,
 					   const CrmValue *args);
+extern uint64 core_run_fixed(CrmOrganization *org, CrmStatement *statement,
+							 const CrmValue *args);
 extern uint64 core_run_newest(CrmOrganization *org, CrmStatement *statement,
 							  const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
@@ -267,6 +272,8 @@ extern void core_clock_init(void);
 extern TimestampTz core_now(void);
 extern Datum core_today(CrmOrganization *org);
 extern Datum core_date_of(CrmOrganization *org, TimestampTz moment);
+extern char *core_date_text(Datum date);
+extern char *core_moment_text(TimestampTz moment);
 
 /* ---- verify (verify.c) ---- */
 

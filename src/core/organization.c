@@ -145,7 +145,7 @@ remember_name(CrmOrganization *org, const char *name)
 	strlcpy(org->name, name, NAMEDATALEN);
 	if (org->quoted)
 		pfree(org->quoted);
-	org->quoted = MemoryContextStrdup(TopMemoryContext, quote_identifier(name));
+	org->quoted = MemoryContextStrdup(TopMemoryContext, core_quoted(name));
 	org->generation++;
 }
 

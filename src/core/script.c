@@ -47,9 +47,9 @@ core_build_organization(const char *name)
 	static const char *const parts[] = {"tables", "triggers", "views", "seed", NULL};
 
 	check_new_name(name);
-	run_statement(psprintf("CREATE SCHEMA %s", quote_identifier(name)));
+	run_statement(psprintf("CREATE SCHEMA %s", core_quoted(name)));
 	run_statement(psprintf("COMMENT ON SCHEMA %s IS 'An organization of sales_crm: its sales data, views and configuration.'",
-						   quote_identifier(name)));
+						   core_quoted(name)));
 	run_parts(name, parts, NULL);
 }
 
@@ -105,10 +105,10 @@ static void
 run_parts(const char *name, const char *const *parts, StatementFilter filter)
 {
 	char	   *script = read_script();
-	int			nest = NewGUCNestLevel();
+	int			nest = core_fix_settings(NULL);	/* the script compares and quotes names */
 
 	(void) set_config_option("search_path",
-							 psprintf("%s, sales_crm, pg_temp", quote_identifier(name)),
+							 psprintf("%s, sales_crm, pg_temp", core_quoted(name)),
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("client_min_messages", "warning",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

@@ -376,12 +376,16 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 	return plan;
 }
 
-/* prepare_ours parses a text of ours as it was written, whatever the caller set. */
+/*
+ * prepare_ours parses a text of ours as it was written, whatever the caller
+ * set; this once its names are not qualified yet.
+ */
 static SPIPlanPtr
 prepare_ours(const char *sql, CrmStatement *statement)
 {
 	Settings	before = read_settings();
 	SPIPlanPtr	plan = NULL;
+	int			nest = core_set_path("pg_catalog, pg_temp");
 
 	PG_TRY();
 	{
@@ -393,6 +397,7 @@ prepare_ours(const char *sql, CrmStatement *statement)
 		apply_settings(before);
 	}
 	PG_END_TRY();
+	AtEOXact_GUC(true, nest);
 	return plan;
 }
 

@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -68,9 +69,11 @@ Datum
 core_verify(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
+	int			nest;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	nest = core_fix_settings(org);
 	for (int i = 0; i < n_lists; i++)
 	{
 		for (int j = 0; j < lists[i].n; j++)
@@ -84,6 +87,7 @@ core_verify(PG_FUNCTION_ARGS)
 						  (ReturnSetInfo *) fcinfo->resultinfo);
 		}
 	}
+	AtEOXact_GUC(true, nest);
 	SPI_finish();
 	return (Datum) 0;
 }

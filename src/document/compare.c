@@ -74,6 +74,6 @@ document_compare_quotes(PG_FUNCTION_ARGS)
 		if (core_run(org, &find_quote, &args[i]) == 0)
 			core_refuse_unknown("quote", DatumGetInt64(args[i].value));
 	}
-	core_run(org, &find_differences, args);
+	core_run_fixed(org, &find_differences, args);
 	return core_end_rows(fcinfo);
 }

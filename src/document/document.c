@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "activity/activity.h"
@@ -455,8 +454,8 @@ check_order_of_dates(CrmRow *row, const char *first, const char *second, const c
 			(errcode(ERRCODE_CHECK_VIOLATION),
 			 errmsg("%s must not be before %s", second, first),
 			 errdetail("%s is %s, %s is %s.",
-					   first, DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date_of(row, first)))),
-					   second, DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(date_of(row, second))))),
+					   first, core_date_text(DateADTGetDatum(date_of(row, first))),
+					   second, core_date_text(DateADTGetDatum(date_of(row, second)))),
 			 errhint("Correct one of the two dates."),
 			 errtablecol(row->rel, row_column(row, second) + 1),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, constraint)));

@@ -20,7 +20,7 @@ typedef struct MapEntry
 {
 	char	   *source;
 	char	   *target;
-	List	   *sources;		/* column names, quoted */
+	List	   *sources;		/* column names, as the catalogue has them */
 	List	   *targets;
 	List	   *defaults;		/* what an empty source leaves there, or NULL */
 } MapEntry;
@@ -69,7 +69,7 @@ lifecycle_map_targets(CrmOrganization *org, const char *source, const char *targ
 
 	initStringInfo(&text);
 	foreach(cell, entry->targets)
-		appendStringInfo(&text, ", %s", (char *) lfirst(cell));
+		appendStringInfo(&text, ", %s", core_quoted(lfirst(cell)));
 	return text.data;
 }
 
@@ -101,21 +101,23 @@ static void
 append_source(StringInfo text, const char *from, const char *to, const char *otherwise,
 			  const CrmOverride *overrides, int n)
 {
+	const char *source = core_quoted(from);
+
 	for (int i = 0; i < n; i++)
 	{
 		if (strcmp(overrides[i].target_column, to) != 0)
 			continue;
 		appendStringInfo(text, ", coalesce(%s%ss.%s%s%s)",
 						 overrides[i].before ? overrides[i].before : "",
-						 overrides[i].before ? ", " : "", from,
+						 overrides[i].before ? ", " : "", source,
 						 overrides[i].after ? ", " : "",
 						 overrides[i].after ? overrides[i].after : "");
 		return;
 	}
 	if (otherwise)
-		appendStringInfo(text, ", coalesce(s.%s, %s)", from, otherwise);
+		appendStringInfo(text, ", coalesce(s.%s, %s)", source, otherwise);
 	else
-		appendStringInfo(text, ", s.%s", from);
+		appendStringInfo(text, ", s.%s", source);
 }
 
 /* lifecycle_mapped returns a statement built from maps; built again when they change. */
@@ -152,8 +154,9 @@ load_maps(CrmOrganization *org)
 {
 	Maps	   *maps = palloc0(sizeof(Maps));
 	uint64		n = core_config_rows(org, "column_map", &select_maps);
-	int			nest = core_set_path("pg_catalog");	/* so that defaults come out qualified */
+	int			nest = core_fix_settings(NULL);	/* as the text of a default is read again in any session */
 
+	(void) core_set_path("pg_catalog");	/* so that defaults come out qualified */
 	maps->context = CurrentMemoryContext;
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -162,8 +165,8 @@ load_maps(CrmOrganization *org)
 		if (!has_column(org, core_result_name(i, 1), core_result_name(i, 3)) ||
 			!has_column(org, core_result_name(i, 2), core_result_name(i, 4)))
 			continue;			/* the column was dropped: there is nothing to copy */
-		entry->sources = lappend(entry->sources, pstrdup(quote_identifier(core_result_name(i, 3))));
-		entry->targets = lappend(entry->targets, pstrdup(quote_identifier(core_result_name(i, 4))));
+		entry->sources = lappend(entry->sources, core_result_name(i, 3));
+		entry->targets = lappend(entry->targets, core_result_name(i, 4));
 		entry->defaults = lappend(entry->defaults, default_of(org, i));
 	}
 	AtEOXact_GUC(true, nest);

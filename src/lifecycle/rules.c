@@ -9,6 +9,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "lifecycle/lifecycle.h"
@@ -227,11 +228,16 @@ value_text(const CrmRow *row, int column)
 {
 	Oid			output;
 	bool		is_varlena;
+	char	   *shown;
+	int			nest;
 
 	if (TupleDescAttr(row->desc, column)->atttypid == TEXTOID)
 		return TextDatumGetCString(row->values[column]);
 	getTypeOutputInfo(TupleDescAttr(row->desc, column)->atttypid, &output, &is_varlena);
-	return OidOutputFunctionCall(output, row->values[column]);
+	nest = core_fix_settings(NULL);
+	shown = OidOutputFunctionCall(output, row->values[column]);
+	AtEOXact_GUC(true, nest);
+	return shown;
 }
 
 static EntityRules *

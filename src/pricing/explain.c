@@ -13,8 +13,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 
 #include "pricing/pricing.h"
 
@@ -102,12 +101,15 @@ pricing_explain_price(PG_FUNCTION_ARGS)
 	CrmOrganization *org;
 	CrmLines   *lines;
 	Relation	rel;
+	int			nest;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	nest = core_fix_settings(org);
 	lines = pricing_lines_of(entity);
 	rel = table_open(core_table(org, lines->entity.name), AccessShareLock);
 	explain_line(read_row(org, &lines->entity, rel, id), lines, &trace);
+	AtEOXact_GUC(true, nest);
 	table_close(rel, AccessShareLock);
 	return end_explanation(fcinfo, &trace);
 }
@@ -192,7 +194,7 @@ read_surroundings(CrmRow *row, const CrmLines *lines, const CrmOffer *offer,
 	around->is_own_list = core_result_bool(0, 9);
 	around->default_of = core_result_text(0, 10);
 	if (around->begin_date || around->end_date)
-		around->date = DatumGetCString(DirectFunctionCall1(date_out, pricing_offer_date(row->org, offer)));
+		around->date = core_date_text(pricing_offer_date(row->org, offer));
 }
 
 /*

@@ -195,7 +195,7 @@ static int64
 follow(const Flow *flow, FlowEntity entity, const Link *link)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID, TEXTOID};
-	const char *column = quote_identifier(link->column);
+	const char *column = core_quoted(link->column);
 	bool		regards;
 	char	   *sql;
 

@@ -140,7 +140,7 @@ branch_holds(const Flow *flow, const char *column, const char *operator, const c
 
 /*
  * flow_condition_holds compares a column with a value, both in the column's
- * own type; in a table that the caller may not read it is empty. A value that
+ * own type, dates as ISO 8601 has them; in a table that the caller may not read it is empty. A value that
  * is no such thing is an error of PostgreSQL, which activate_process() looks
  * for.
  */
@@ -152,7 +152,7 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 	static const char *const comparisons[] = {"=", "<>", "<", "<=", ">", ">="};
 	Oid			relid = get_relname_relid(flow_entity_name(entity), org->oid);
 	AttrNumber	number = flow_is_there(org, entity) ? get_attnum(relid, column) : InvalidAttrNumber;
-	const char *quoted = quote_identifier(column);
+	const char *quoted = core_quoted(column);
 	CrmValue	args[] = {CRM_INT8(record_id), core_text_value(value)};
 	const char *condition = NULL;
 	const char *type;
@@ -178,8 +178,8 @@ flow_condition_holds(CrmOrganization *org, FlowEntity entity, int64 record_id,
 		record = psprintf("@%s r ON r.%s = $1", flow_sql_name(entity), flow_sql_key(entity));
 	else
 		record = psprintf("(SELECT NULL::%s AS %s) r ON $1 IS NULL", type, quoted);
-	if (core_run(org, core_intern(psprintf("SELECT coalesce(%s, false), $2 FROM (SELECT 1) one LEFT JOIN %s", condition, record),
-								  types), args) == 0)
+	if (core_run_fixed(org, core_intern(psprintf("SELECT coalesce(%s, false), $2 FROM (SELECT 1) one LEFT JOIN %s", condition, record),
+										types), args) == 0)
 		return false;
 	return core_result_bool(0, 1);
 }

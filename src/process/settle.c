@@ -40,6 +40,6 @@ process_settle(CrmOrganization *org)
 			core_execute_as_owner(org, table,
 								  psprintf("CREATE OR REPLACE TRIGGER t05_release_process BEFORE DELETE ON %s.%s FOR EACH ROW "
 										   "EXECUTE FUNCTION sales_crm.release_process(%s)",
-										   org->quoted, quote_identifier(table), quote_literal_cstr(table)));
+										   org->quoted, core_quoted(table), quote_literal_cstr(table)));
 	}
 }

@@ -56,7 +56,7 @@ flow_steps(const Flow *flow)
 											  "LEFT JOIN LATERAL (%s) v ON t.column_name IS NOT NULL "
 											  "WHERE t.process_stage_id = $1 ORDER BY t.sort_order, t.process_step_id",
 											  value_of(flow->org, flow->stage.entity)), types);
-	uint64		n = core_run(flow->org, find, args);
+	uint64		n = core_run_fixed(flow->org, find, args);
 	List	   *steps = NIL;
 
 	for (uint64 i = 0; i < n; i++)

@@ -49,14 +49,14 @@ flow_entity_name(FlowEntity entity)
 const char *
 flow_sql_name(FlowEntity entity)
 {
-	return quote_identifier(flow_entity_name(entity));
+	return core_quoted(flow_entity_name(entity));
 }
 
 /* flow_sql_key returns the key of a table as it stands in SQL text. */
 const char *
 flow_sql_key(FlowEntity entity)
 {
-	return quote_identifier(flow_entity(entity)->key);
+	return core_quoted(flow_entity(entity)->key);
 }
 
 /* flow_entity_named returns the number of a table; whether it is there is not looked at. */

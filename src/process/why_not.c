@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "process/flow.h"
 
@@ -72,6 +73,7 @@ process_why_not(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	CrmOrganization *org;
 	const CrmEntity *entity;
+	int			nest;
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
@@ -79,11 +81,13 @@ process_why_not(PG_FUNCTION_ARGS)
 	refuse_action(entity, action);
 	if (id == 0)
 		core_refuse_unknown(entity->name, id);
-	lifecycle_require_row(org, quote_identifier(entity->name), quote_identifier(entity->key), id);
+	lifecycle_require_row(org, core_quoted(entity->name), core_quoted(entity->key), id);
+	nest = core_fix_settings(org);
 	if (is_listed(flow_calls, action))
 		put_flow_reasons(org, result, flow_entity_named(name), id, action);
 	else
 		put_record_reasons(org, result, entity->name, id, action);
+	AtEOXact_GUC(true, nest);
 	SPI_finish();
 	return (Datum) 0;
 }

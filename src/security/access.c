@@ -25,7 +25,7 @@ static CrmStatement select_rules = {
 	.argtypes = {TEXTOID}
 };
 static CrmStatement select_missing = {
-	.sql = "SELECT p.oid::regprocedure::text FROM @access_rule r JOIN pg_catalog.pg_proc p ON p.proname = r.object_name "
+	.sql = "SELECT 'sales_crm.' || p.proname || '()' FROM @access_rule r JOIN pg_catalog.pg_proc p ON p.proname = r.object_name "
 	"JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
 	"WHERE r.access_level = $1 AND r.object_kind = 'function' "
 	"AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION') LIMIT 1",
@@ -127,7 +127,7 @@ security_share_table(CrmOrganization *org, const char *table)
 
 		if (role && rank >= 0 && OidIsValid(get_role_oid(role, true)))
 			core_execute(psprintf("GRANT SELECT%s ON %s.%s TO %s", rank > 0 ? ", INSERT, UPDATE, DELETE" : "",
-							 org->quoted, quote_identifier(table), quote_identifier(role)));
+							 org->quoted, core_quoted(table), core_quoted(role)));
 	}
 }
 
@@ -148,7 +148,7 @@ static void
 grant_level(CrmOrganization *org, const char *role, int rank)
 {
 	if (rank >= 0)
-		grant_schemas(org, quote_identifier(role));
+		grant_schemas(org, core_quoted(role));
 	for (int i = 0; i <= rank; i++)
 	{
 		CrmValue	args[] = {core_text_value(levels[i])};
@@ -166,7 +166,7 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 				grant_table(org, role, kind, name);
 			else
 				core_execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
-								 quote_identifier(name), quote_identifier(role)));
+								 core_quoted(name), core_quoted(role)));
 		}
 	}
 }
@@ -177,7 +177,7 @@ grant_table(CrmOrganization *org, const char *role, const char *kind, const char
 {
 	if (OidIsValid(get_relname_relid(table, org->oid)))
 		core_execute(psprintf("GRANT %s ON %s.%s TO %s", strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT",
-						 org->quoted, quote_identifier(table), quote_identifier(role)));
+						 org->quoted, core_quoted(table), core_quoted(role)));
 	else
 		ereport(WARNING,
 				(errmsg("role \"%s\" is granted nothing on \"%s\": there is no such table", role, table),
