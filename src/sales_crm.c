@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -26,21 +25,10 @@
 
 PG_MODULE_MAGIC;
 
-/* version of the organization script that this library goes with */
-#define SCHEMA_VERSION 1
-
 void		_PG_init(void);
 
 static bool is_being_restored(void);
-static int32 schema_version(CrmOrganization *org);
-
-static CrmStatement select_version = {
-	.sql = "SELECT max(version) FROM @schema_version"
-};
-static CrmStatement insert_version = {
-	.sql = "INSERT INTO @schema_version (version) VALUES ($1) ON CONFLICT DO NOTHING",
-	.argtypes = {INT4OID}
-};
+static void settle_organization(CrmOrganization *org);
 
 PG_FUNCTION_INFO_V1(sales_crm_install);
 PG_FUNCTION_INFO_V1(sales_crm_create_organization);
@@ -100,30 +88,18 @@ sales_crm_create_organization(PG_FUNCTION_ARGS)
 	return core_end_text(name);
 }
 
-/*
- * sales_crm_migrate raises an organization to this library's version. There is
- * one version so far, so that there is nothing to do but to say so.
- */
+/* sales_crm_migrate raises an organization to this library's version. */
 Datum
 sales_crm_migrate(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
-	CrmValue	args[] = {CRM_INT4(SCHEMA_VERSION)};
-	int32		version;
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	version = schema_version(org);
-	if (version > SCHEMA_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_SCHEMA_VERSION_MISMATCH),
-				 errmsg("organization \"%s\" is newer than the installed sales_crm", org->name),
-				 errdetail("Its version is %d, the library knows %d.", version, SCHEMA_VERSION),
-				 errhint("Install the newer files and ALTER EXTENSION sales_crm UPDATE.")));
-	if (version < SCHEMA_VERSION)
-		core_run(org, &insert_version, args);
+	if (core_migrate_organization(org))
+		settle_organization(org);
 	SPI_finish();
-	return Int32GetDatum(SCHEMA_VERSION);
+	return Int32GetDatum(CRM_SCHEMA_VERSION);
 }
 
 /* sales_crm_repair makes missing triggers and views, and grants access again. */
@@ -135,14 +111,22 @@ sales_crm_repair(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
+	core_require_current(org->oid);
 	core_repair_organization(org);
+	settle_organization(org);
+	version = core_schema_version(org);
+	SPI_finish();
+	return Int32GetDatum(version);
+}
+
+/* settle_organization brings what rooms hang on tables by what is stored, and grants access again. */
+static void
+settle_organization(CrmOrganization *org)
+{
 	activity_repair_types(org);
 	process_settle(org);
 	automation_settle(org);
 	security_restore_access(org);
-	version = schema_version(org);
-	SPI_finish();
-	return Int32GetDatum(version);
 }
 
 /* sales_crm_version returns the version of the installed library. */
@@ -163,15 +147,4 @@ is_being_restored(void)
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "pg_settings could not be read");
 	return SPI_processed > 0;
-}
-
-static int32
-schema_version(CrmOrganization *org)
-{
-	bool		isnull;
-	Datum		version;
-
-	core_run(org, &select_version, NULL);
-	version = core_result(0, 1, INT4OID, &isnull);
-	return isnull ? 0 : DatumGetInt32(version);
 }

@@ -63,6 +63,13 @@ core_organization_of(Relation rel)
 	return organization_entry(RelationGetNamespace(rel));
 }
 
+/* core_organization_at returns that of a schema, whatever is in it. */
+CrmOrganization *
+core_organization_at(Oid nspoid)
+{
+	return organization_entry(nspoid);
+}
+
 /* core_table returns the OID of an organization's table. */
 Oid
 core_table(const CrmOrganization *org, const char *name)

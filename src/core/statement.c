@@ -38,6 +38,7 @@ typedef struct PlanEntry
 {
 	PlanKey		key;
 	SPIPlanPtr	plan;
+	bool		writes;			/* rows, or locks them to */
 	uint32		generation;
 	List	   *tables;			/* names of the organization's tables that it reads or writes */
 	uint32		shapes;			/* core_shapes when these were last found as they must be */
@@ -77,6 +78,7 @@ static void require_tables(CrmOrganization *org, List *tables);
 static void make_plan(SPIPlanPtr plan, bool is_report);
 static Settings read_settings(void);
 static void apply_settings(Settings settings);
+static bool writes_rows(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
 static int	show_catalog(void);
 static void require_row(uint64 row);
@@ -94,6 +96,8 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 	MemoryContext caller = CurrentMemoryContext;
 	int			rc;
 
+	if (entry->writes)
+		core_require_current(org->oid);
 	for (int i = 0; i < nargs; i++)
 	{
 		values[i] = args[i].value;
@@ -349,6 +353,7 @@ kept_plan(CrmOrganization *org, CrmStatement *statement)
 		if (found)
 			empty_entry(entry);
 		entry->plan = plan;
+		entry->writes = writes_rows(plan);
 		entry->generation = org->generation;
 		entry->tables = keep_names(tables);
 		entry->shapes = 0;
@@ -425,6 +430,26 @@ keep_names(List *names)
 		kept = lappend(kept, pstrdup(lfirst(cell)));
 	MemoryContextSwitchTo(caller);
 	return kept;
+}
+
+/* writes_rows tells whether a plan writes, or locks rows in order to. */
+static bool
+writes_rows(SPIPlanPtr plan)
+{
+	ListCell   *source;
+	ListCell   *cell;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+	{
+		foreach(cell, ((CachedPlanSource *) lfirst(source))->query_list)
+		{
+			Query	   *query = lfirst_node(Query, cell);
+
+			if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* core_forget drops the plan of a statement whose memory is about to go. */

@@ -28,6 +28,7 @@ core_trigger(FunctionCallInfo fcinfo, const CrmTrigger *trigger)
 				 errhint("Name it in CREATE TRIGGER.")));
 	check_firing(trigdata, trigger);
 	check_rows(trigdata, trigger);
+	core_require_current_table(trigdata->tg_relation);
 	check_table(trigdata, trigger);
 	return trigdata;
 }
