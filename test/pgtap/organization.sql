@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 
-SELECT plan(141);
+SELECT plan(143);
 
 -- Names.
 SELECT is(sales_crm.create_organization(name => 'tap_branch', base_currency => 'EUR'), 'tap_branch', 'create_organization returns the name');
@@ -181,6 +181,9 @@ SELECT is(has_function_privilege('tap_seller', 'sales_crm.reopen_lead(bigint, te
 SELECT is(has_schema_privilege('tap_seller', 'tap_filial', 'USAGE'), false, 'on its own organization only');
 INSERT INTO crm.schema_version (version) VALUES (1000);
 SELECT pg_temp.refused('SELECT sales_crm.migrate(organization => ''crm'')', 'SC014', 'an organization that is newer than the extension');
+SELECT is(pg_temp.refusal('INSERT INTO crm.lead (last_name) VALUES (''Lee'')'), 'SC014', 'it is not written');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'but read');
+DELETE FROM crm.schema_version WHERE version = 1000;
 
 -- Invariants, in each of them.
 SELECT set_config('sales_crm.organization', 'crm', true) AS organization \gset
