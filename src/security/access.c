@@ -16,7 +16,8 @@ static const char *const levels[] = {"read", "sell", "admin"};
 
 static int	level_rank(const char *level);
 static void check_may_grant(CrmOrganization *org, const char *role, int rank);
-static void grant_level(CrmOrganization *org, const char *role, int rank);
+static int	grant_level(CrmOrganization *org, const char *role, int rank);
+static bool may_pass_on(CrmOrganization *org, const char *function);
 static void grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table);
 static void grant_schemas(CrmOrganization *org, const char *role);
 
@@ -31,6 +32,11 @@ static CrmStatement select_missing = {
 	"AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION') LIMIT 1",
 	.argtypes = {TEXTOID},
 	.is_report = true
+};
+static CrmStatement select_grantable = {
+	.sql = "SELECT 1 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
+	"WHERE p.proname = $1 AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')",
+	.argtypes = {TEXTOID}
 };
 static CrmStatement remember_access = {
 	.sql = "INSERT INTO @role_access (role_name, access_level) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -70,7 +76,7 @@ security_grant_access(PG_FUNCTION_ARGS)
 				 errhint("Levels are read, sell, admin and impersonate.")));
 	check_may_grant(org, role, rank);
 	core_run(org, &remember_access, args);
-	grant_level(org, role, rank);
+	(void) grant_level(org, role, rank);
 	return core_end_text(level);
 }
 
@@ -96,12 +102,17 @@ check_may_grant(CrmOrganization *org, const char *role, int rank)
 	}
 }
 
-/* security_restore_access grants again what role_access says, after a repair. */
+/*
+ * security_restore_access grants again what role_access says, after a repair
+ * or migration; the calls only as far as the caller may pass them on, which an
+ * owner who is no superuser may not.
+ */
 void
 security_restore_access(CrmOrganization *org)
 {
 	uint64		n = core_run_as_owner(org, &select_access, "role_access", NULL);
 	SPITupleTable *rows = SPI_tuptable;
+	int			left_out = 0;
 
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -109,8 +120,13 @@ security_restore_access(CrmOrganization *org)
 		char	   *level = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
 
 		if (role && level && OidIsValid(get_role_oid(role, true)))
-			grant_level(org, role, level_rank(level));
+			left_out += grant_level(org, role, level_rank(level));
 	}
+	if (left_out > 0)
+		ereport(NOTICE,
+				(errmsg("the calls of sales_crm were not granted again"),
+				 errdetail("You may not pass them on to the roles of organization \"%s\"; what these have they keep.", org->name),
+				 errhint("For calls that are new, let a superuser call sales_crm.repair('%s').", org->name)));
 }
 
 /* security_share_table grants a new table to the roles that have access, as its owner. */
@@ -143,10 +159,12 @@ level_rank(const char *level)
 	return -1;
 }
 
-/* grant_level issues the grants of a level and of those below it; impersonate needs none. */
-static void
+/* grant_level issues the grants of a level and of those below it, impersonate needs none; returns how many calls the caller may not pass on. */
+static int
 grant_level(CrmOrganization *org, const char *role, int rank)
 {
+	int			left_out = 0;
+
 	if (rank >= 0)
 		grant_schemas(org, core_quoted(role));
 	for (int i = 0; i <= rank; i++)
@@ -164,11 +182,23 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 				continue;
 			if (strcmp(kind, "function") != 0)
 				grant_table(org, role, kind, name);
+			else if (!may_pass_on(org, name))
+				left_out++;
 			else
 				core_execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
 								 core_quoted(name), core_quoted(role)));
 		}
 	}
+	return left_out;
+}
+
+/* may_pass_on tells whether the caller may grant a call to others. */
+static bool
+may_pass_on(CrmOrganization *org, const char *function)
+{
+	CrmValue	args[] = {core_text_value(function)};
+
+	return core_run(org, &select_grantable, args) == 0;
 }
 
 /* grant_table grants what a rule says about a table; one of a user's own may have been renamed or dropped since. */
