@@ -29,9 +29,18 @@ PG_MODULE_MAGIC;
 /* version of the organization script that this library goes with */
 #define SCHEMA_VERSION 1
 
+/* What repair() hands out of the organization. */
+typedef struct Repaired
+{
+	int32		version;
+	List	   *access;			/* who is to get the calls again */
+} Repaired;
+
 void		_PG_init(void);
 
 static bool is_being_restored(void);
+static void migrate(CrmOrganization *org, void *argument);
+static void repair(CrmOrganization *org, void *argument);
 static int32 schema_version(CrmOrganization *org);
 
 static CrmStatement select_version = {
@@ -100,20 +109,26 @@ sales_crm_create_organization(PG_FUNCTION_ARGS)
 	return core_end_text(name);
 }
 
-/*
- * sales_crm_migrate raises an organization to this library's version. There is
- * one version so far, so that there is nothing to do but to say so.
- */
+/* sales_crm_migrate raises an organization to this library's version. */
 Datum
 sales_crm_migrate(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
-	CrmValue	args[] = {CRM_INT4(SCHEMA_VERSION)};
-	int32		version;
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	version = schema_version(org);
+	core_maintain(org, migrate, NULL);
+	SPI_finish();
+	return Int32GetDatum(SCHEMA_VERSION);
+}
+
+/* migrate is the work itself. There is one version so far, so that there is nothing to do but to say so. */
+static void
+migrate(CrmOrganization *org, void *argument)
+{
+	CrmValue	args[] = {CRM_INT4(SCHEMA_VERSION)};
+	int32		version = schema_version(org);
+
 	if (version > SCHEMA_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_SCHEMA_VERSION_MISMATCH),
@@ -122,8 +137,6 @@ sales_crm_migrate(PG_FUNCTION_ARGS)
 				 errhint("Install the newer files and ALTER EXTENSION sales_crm UPDATE.")));
 	if (version < SCHEMA_VERSION)
 		core_run(org, &insert_version, args);
-	SPI_finish();
-	return Int32GetDatum(SCHEMA_VERSION);
 }
 
 /* sales_crm_repair makes missing triggers and views, and grants access again. */
@@ -131,18 +144,28 @@ Datum
 sales_crm_repair(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
-	int32		version;
+	Repaired	repaired = {0};
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
+	core_maintain(org, repair, &repaired);
+	security_restore_calls(org, repaired.access);
+	SPI_finish();
+	return Int32GetDatum(repaired.version);
+}
+
+/* repair is the work itself. */
+static void
+repair(CrmOrganization *org, void *argument)
+{
+	Repaired   *repaired = argument;
+
 	core_repair_organization(org);
 	activity_repair_types(org);
 	process_settle(org);
 	automation_settle(org);
-	security_restore_access(org);
-	version = schema_version(org);
-	SPI_finish();
-	return Int32GetDatum(version);
+	repaired->access = security_restore_access(org);
+	repaired->version = schema_version(org);
 }
 
 /* sales_crm_version returns the version of the installed library. */

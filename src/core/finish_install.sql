@@ -5,11 +5,11 @@ COMMENT ON FUNCTION create_organization(text, text) IS 'Makes another organizati
 
 CREATE FUNCTION migrate(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_migrate';
-COMMENT ON FUNCTION migrate(text) IS 'Raises an organization to the version of the installed extension and returns that version; may be called again at any time. Errors: 22004, 3F000 no organization, SC014 it is newer than the extension.';
+COMMENT ON FUNCTION migrate(text) IS 'Raises an organization to the version of the installed extension and returns that version; may be called again at any time. For the owner of the organization''s schema, members of that role and superusers: it is done as the owner, in a security-restricted operation. Errors: 22004, 3F000 no organization, 42501 not yours, 42809 what should be a table of the owner is none, SC014 it is newer than the extension.';
 
 CREATE FUNCTION repair(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_repair';
-COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. Errors: 22004, 3F000 no organization.';
+COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. For the owner of the organization''s schema, members of that role and superusers: it is done as the owner, in a security-restricted operation, but calls are granted as far as they are the caller''s to grant. Errors: 22004, 3F000 no organization, 42501 not yours, 42809 what should be a table of the owner is none.';
 
 CREATE FUNCTION version() RETURNS text
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sales_crm_version';
