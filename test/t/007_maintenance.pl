@@ -56,7 +56,7 @@ runs_as_mallory('a view in the place of activity_type', view_for('activity_type'
 
 # Operators that fit better than those of PostgreSQL, where the superuser has the schema in his path
 runs_as_mallory("operators", join(" ", map { operator(@$_) } ([ "unequal", "<>", "boolean", "false" ], [ "more", ">", "boolean", "false" ], [ "less", "<", "boolean", "false" ], [ "over", "/", "numeric", "a" ])),
-	"SET search_path = own, pg_catalog; $verify");
+	"SET search_path = own, pg_catalog; $grant; $repair; $migrate; $verify");
 
 # What his code sets ends with the call
 attack('settings', q{
