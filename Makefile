@@ -24,6 +24,9 @@ TABLES_SQL := $(call part,tables) $(wildcard src/core/finish_tables.sql)
 TRIGGERS_SQL := $(call part,triggers)
 VIEWS_SQL  := $(call part,views)
 SEED_SQL   := $(call part,seed)
+# What raises an older organization: the locks it begins with, and a step for each version, each a part of its own.
+LOCK_SQL    = src/upgrade/lock.sql
+STEPS_SQL  := $(wildcard src/upgrade/organization_*.sql)
 COMMENTS    = src/core/comment_columns.awk
 
 INSTALL_SQL = $(EXTENSION)--$(EXTVERSION).sql
@@ -73,6 +76,7 @@ endif
 settle = @if cmp -s $@.tmp $@; then rm $@.tmp; else echo "assembling $@"; mv $@.tmp $@; fi
 plain  = for file in $(1); do printf '\n-- %s\n' "$$file"; cat "$$file" || exit 1; done;
 commented = for file in $(1); do printf '\n-- %s\n' "$$file"; awk -f $(COMMENTS) "$$file" || exit 1; done;
+steps = for file in $(1); do version=$${file\#\#*_}; printf '\n-- part: migrate %s\n\n-- %s\n' "$${version%.sql}" "$$file"; cat "$$file" || exit 1; done;
 
 $(INSTALL_SQL): FORCE
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
@@ -83,7 +87,9 @@ $(ORG_SQL): FORCE
 	@{ echo '-- part: tables'; $(call commented,$(TABLES_SQL)) \
 	   printf '\n-- part: triggers\n'; $(call plain,$(TRIGGERS_SQL)) \
 	   printf '\n-- part: views\n'; $(call commented,$(VIEWS_SQL)) \
-	   printf '\n-- part: seed\n'; $(call plain,$(SEED_SQL)) } > $@.tmp
+	   printf '\n-- part: seed\n'; $(call plain,$(SEED_SQL)) \
+	   printf '\n-- part: migrate lock\n'; $(call plain,$(LOCK_SQL)) \
+	   $(call steps,$(STEPS_SQL)) } > $@.tmp
 	$(settle)
 
 FORCE:

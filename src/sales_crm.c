@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -26,30 +25,19 @@
 
 PG_MODULE_MAGIC;
 
-/* version of the organization script that this library goes with */
-#define SCHEMA_VERSION 1
-
-/* What repair() hands out of the organization. */
-typedef struct Repaired
+/* What the work on an organization hands out of it. */
+typedef struct Settled
 {
 	int32		version;
 	List	   *access;			/* who is to get the calls again */
-} Repaired;
+} Settled;
 
 void		_PG_init(void);
 
 static bool is_being_restored(void);
 static void migrate(CrmOrganization *org, void *argument);
 static void repair(CrmOrganization *org, void *argument);
-static int32 schema_version(CrmOrganization *org);
-
-static CrmStatement select_version = {
-	.sql = "SELECT max(version) FROM @schema_version"
-};
-static CrmStatement insert_version = {
-	.sql = "INSERT INTO @schema_version (version) VALUES ($1) ON CONFLICT DO NOTHING",
-	.argtypes = {INT4OID}
-};
+static void settle_organization(CrmOrganization *org, Settled *settled);
 
 PG_FUNCTION_INFO_V1(sales_crm_install);
 PG_FUNCTION_INFO_V1(sales_crm_create_organization);
@@ -114,29 +102,22 @@ Datum
 sales_crm_migrate(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
+	Settled		settled = {0};
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	core_maintain(org, migrate, NULL);
+	core_maintain(org, migrate, &settled);
+	security_restore_calls(org, settled.access);
 	SPI_finish();
-	return Int32GetDatum(SCHEMA_VERSION);
+	return Int32GetDatum(CRM_SCHEMA_VERSION);
 }
 
-/* migrate is the work itself. There is one version so far, so that there is nothing to do but to say so. */
+/* migrate is the work itself. */
 static void
 migrate(CrmOrganization *org, void *argument)
 {
-	CrmValue	args[] = {CRM_INT4(SCHEMA_VERSION)};
-	int32		version = schema_version(org);
-
-	if (version > SCHEMA_VERSION)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_SCHEMA_VERSION_MISMATCH),
-				 errmsg("organization \"%s\" is newer than the installed sales_crm", org->name),
-				 errdetail("Its version is %d, the library knows %d.", version, SCHEMA_VERSION),
-				 errhint("Install the newer files and ALTER EXTENSION sales_crm UPDATE.")));
-	if (version < SCHEMA_VERSION)
-		core_run(org, &insert_version, args);
+	if (core_migrate_organization(org))
+		settle_organization(org, argument);
 }
 
 /* sales_crm_repair makes missing triggers and views, and grants access again. */
@@ -144,28 +125,34 @@ Datum
 sales_crm_repair(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
-	Repaired	repaired = {0};
+	Settled		settled = {0};
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	core_maintain(org, repair, &repaired);
-	security_restore_calls(org, repaired.access);
+	core_maintain(org, repair, &settled);
+	security_restore_calls(org, settled.access);
 	SPI_finish();
-	return Int32GetDatum(repaired.version);
+	return Int32GetDatum(settled.version);
 }
 
 /* repair is the work itself. */
 static void
 repair(CrmOrganization *org, void *argument)
 {
-	Repaired   *repaired = argument;
-
+	core_require_current(org->oid);
 	core_repair_organization(org);
+	settle_organization(org, argument);
+}
+
+/* settle_organization brings what rooms hang on tables by what is stored, and grants access again. */
+static void
+settle_organization(CrmOrganization *org, Settled *settled)
+{
 	activity_repair_types(org);
 	process_settle(org);
 	automation_settle(org);
-	repaired->access = security_restore_access(org);
-	repaired->version = schema_version(org);
+	settled->access = security_restore_access(org);
+	settled->version = core_schema_version(org);
 }
 
 /* sales_crm_version returns the version of the installed library. */
@@ -186,15 +173,4 @@ is_being_restored(void)
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "pg_settings could not be read");
 	return SPI_processed > 0;
-}
-
-static int32
-schema_version(CrmOrganization *org)
-{
-	bool		isnull;
-	Datum		version;
-
-	core_run(org, &select_version, NULL);
-	version = core_result(0, 1, INT4OID, &isnull);
-	return isnull ? 0 : DatumGetInt32(version);
 }

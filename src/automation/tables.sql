@@ -93,7 +93,7 @@ CREATE TABLE automation_worker (
     failed_turns integer NOT NULL DEFAULT 0,    -- How many times in a row it failed; 0 = it is well.
     last_error text,    -- What went wrong the last time.
     next_turn_at timestamptz,    -- Until when it waits after a failure; empty = it comes as always.
-    CONSTRAINT automation_worker_automation_worker_id_check CHECK (automation_worker_id = 1)
+    CONSTRAINT automation_worker_one_row_check CHECK (automation_worker_id = 1)
 );
 
 -- Integration events for other systems, written in the transaction of the change, numbered without gaps for each record.

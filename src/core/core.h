@@ -10,6 +10,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
 #include "utils/hsearch.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -38,6 +39,8 @@ typedef struct CrmOrganization
 extern CrmOrganization *core_organization(void);
 extern CrmOrganization *core_organization_named(const char *name);
 extern CrmOrganization *core_organization_of(Relation rel);
+extern CrmOrganization *core_organization_at(Oid nspoid);
+extern bool core_has_our_tables(Oid nspoid);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
 extern bool core_never_written(const CrmOrganization *org, const char *table);
 extern Oid	core_owner(const CrmOrganization *org, const char *table);
@@ -116,6 +119,35 @@ extern uint64 core_config_rows(CrmOrganization *org, const char *table,
 extern const char *core_setting(CrmOrganization *org, const char *name);
 extern int	core_setting_number(CrmOrganization *org, const char *name, int otherwise);
 extern bool core_setting_is_on(CrmOrganization *org, const char *name);
+
+/* ---- the version of an organization's tables (migrate.c) ---- */
+
+/* version of the organization script that this library goes with */
+#define CRM_SCHEMA_VERSION 2
+
+extern Oid	core_current_namespace;
+
+extern int32 core_schema_version(CrmOrganization *org);
+extern bool core_is_current(CrmOrganization *org);
+extern bool core_migrate_organization(CrmOrganization *org);
+extern void core_check_current(Oid nspoid);
+extern void core_check_current_table(Relation rel);
+
+/* core_require_current refuses to write into an organization of another version (SC014). */
+static inline void
+core_require_current(Oid nspoid)
+{
+	if (nspoid != core_current_namespace)
+		core_check_current(nspoid);
+}
+
+/* core_require_current_table does for a trigger's table, but for that which says the version. */
+static inline void
+core_require_current_table(Relation rel)
+{
+	if (RelationGetNamespace(rel) != core_current_namespace)
+		core_check_current_table(rel);
+}
 
 /* ---- rows inside triggers (row.c) ---- */
 
@@ -206,6 +238,10 @@ extern int64 core_next_id(CrmOrganization *org, const char *table,
 						  const char *key);
 
 /* ---- scripts (script.c) ---- */
+/* Decides which statements of a part are run; "made" collects relation names. */
+typedef bool (*CrmStatementFilter) (Oid nspoid, RawStmt *statement, List **made);
+
+extern void core_run_parts(const char *name, const char *const *parts, CrmStatementFilter filter);
 extern void core_build_organization(const char *name);
 extern void core_repair_organization(CrmOrganization *org);
 

@@ -66,3 +66,21 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Keys are positive: 0 is nobody's key.
+DO $$
+DECLARE
+    keyed record;
+BEGIN
+    FOR keyed IN
+        SELECT c.relname, a.attname
+          FROM pg_constraint k
+          JOIN pg_class c ON c.oid = k.conrelid
+          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+         WHERE k.contype = 'p' AND cardinality(k.conkey) = 1 AND a.atttypid = 'bigint'::regtype AND c.relnamespace = current_schema()::regnamespace
+         ORDER BY c.relname
+    LOOP
+        EXECUTE format('ALTER TABLE %I ADD CHECK (%I > 0)', keyed.relname, keyed.attname);
+    END LOOP;
+END
+$$;

@@ -181,6 +181,7 @@ core_check_at_once(CrmOrganization *org, CrmTask task, void *argument)
 	if (constraints.deferrable)
 		core_execute(psprintf("SET CONSTRAINTS %s IMMEDIATE", constraints.deferrable));
 	task(org, argument);
+	constraints = find_constraints(org);	/* the task may have dropped some */
 	if (constraints.deferred)
 		core_execute(psprintf("SET CONSTRAINTS %s DEFERRED", constraints.deferred));
 }

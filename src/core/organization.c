@@ -21,7 +21,6 @@
 
 static HTAB *organizations = NULL;
 
-static bool has_our_tables(Oid nspoid);
 static CrmOrganization *organization_entry(Oid nspoid);
 static void remember_name(CrmOrganization *org, const char *name);
 static void refuse_organization(const char *name);
@@ -43,15 +42,15 @@ core_organization_named(const char *name)
 	if (!OidIsValid(nspoid))
 		refuse_organization(name);
 	org = organization_entry(nspoid);
-	if (!org->is_ours && !has_our_tables(nspoid))
+	if (!org->is_ours && !core_has_our_tables(nspoid))
 		refuse_organization(name);
 	org->is_ours = true;
 	return org;
 }
 
-/* has_our_tables tells an organization by two of its tables: others have a schema_version too. */
-static bool
-has_our_tables(Oid nspoid)
+/* core_has_our_tables tells an organization by two of its tables: others have a schema_version too. */
+bool
+core_has_our_tables(Oid nspoid)
 {
 	return OidIsValid(get_relname_relid("schema_version", nspoid)) &&
 		OidIsValid(get_relname_relid("organization_setting", nspoid));
@@ -62,6 +61,13 @@ CrmOrganization *
 core_organization_of(Relation rel)
 {
 	return organization_entry(RelationGetNamespace(rel));
+}
+
+/* core_organization_at returns that of a schema, whatever is in it. */
+CrmOrganization *
+core_organization_at(Oid nspoid)
+{
+	return organization_entry(nspoid);
 }
 
 /* core_table returns the OID of an organization's table. */

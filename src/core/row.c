@@ -66,6 +66,7 @@ core_trigger(FunctionCallInfo fcinfo, TriggerEvent timing, TriggerEvent level)
 				 errmsg("trigger \"%s\" fires at the wrong time or level",
 						trigdata->tg_trigger->tgname),
 				 errhint("Drop it and call sales_crm.repair().")));
+	core_require_current_table(trigdata->tg_relation);
 	return trigdata;
 }
 

@@ -28,14 +28,10 @@
 
 #define PART_MARK "-- part: "
 
-/* Decides which statements of a part are run; "made" collects relation names. */
-typedef bool (*StatementFilter) (Oid nspoid, RawStmt *statement, List **made);
-
 static void check_new_name(const char *name);
-static void run_parts(const char *name, const char *const *parts, StatementFilter filter);
 static char *read_script(void);
 static char *cut_part(const char *script, const char *part);
-static void run_part(const char *text, Oid nspoid, StatementFilter filter);
+static void run_part(const char *text, Oid nspoid, CrmStatementFilter filter);
 static void run_statement(const char *sql);
 static bool is_missing(Oid nspoid, RawStmt *statement, List **made);
 static bool comments_on(List *made, CommentStmt *comment);
@@ -50,7 +46,7 @@ core_build_organization(const char *name)
 	run_statement(psprintf("CREATE SCHEMA %s", quote_identifier(name)));
 	run_statement(psprintf("COMMENT ON SCHEMA %s IS 'An organization of sales_crm: its sales data, views and configuration.'",
 						   quote_identifier(name)));
-	run_parts(name, parts, NULL);
+	core_run_parts(name, parts, NULL);
 }
 
 /* core_repair_organization makes the triggers and views that are missing; inside core_maintain(). */
@@ -59,7 +55,7 @@ core_repair_organization(CrmOrganization *org)
 {
 	static const char *const parts[] = {"triggers", "views", NULL};
 
-	run_parts(org->name, parts, is_missing);
+	core_run_parts(org->name, parts, is_missing);
 }
 
 /* check_new_name refuses a name that would not work everywhere as a schema. */
@@ -84,9 +80,9 @@ check_new_name(const char *name)
 				 errhint("Choose another name, or drop that schema first.")));
 }
 
-/* run_parts runs parts of the script with the organization first in the search_path. */
-static void
-run_parts(const char *name, const char *const *parts, StatementFilter filter)
+/* core_run_parts runs parts of the script with the organization first in the search_path. */
+void
+core_run_parts(const char *name, const char *const *parts, CrmStatementFilter filter)
 {
 	char	   *script = read_script();
 	int			nest = NewGUCNestLevel();
@@ -147,7 +143,7 @@ cut_part(const char *script, const char *part)
 
 /* run_part runs the statements of a part that the filter lets through. */
 static void
-run_part(const char *text, Oid nspoid, StatementFilter filter)
+run_part(const char *text, Oid nspoid, CrmStatementFilter filter)
 {
 	List	   *made = NIL;
 	ListCell   *cell;

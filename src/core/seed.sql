@@ -1,6 +1,6 @@
 -- core: version, settings, error codes and number series of a new organization.
 
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 INSERT INTO organization_setting (name, value, description) VALUES
     ('base_currency', 'USD', 'Currency in which base amounts are kept; sales_crm.set_base_currency() changes it before the first document.'),
@@ -29,7 +29,7 @@ INSERT INTO error_code (error_code, name, description, hint) VALUES
     ('SC011', 'already_converted', 'The record has its successor already: an order, an invoice, an open revision or payments.', 'Go on with that one, or cancel it first.'),
     ('SC012', 'automation_failed', 'An automation rule failed and refuses the change.', 'Correct or switch off the rule that the detail names.'),
     ('SC013', 'record_expired', 'The quote''s validity has ended.', 'Revise it and give the revision a later effective_to.'),
-    ('SC014', 'schema_version_mismatch', 'The tables of this organization are of another version than the installed extension.', 'Call sales_crm.migrate() for the organization.'),
+    ('SC014', 'schema_version_mismatch', 'The tables of this organization are of another version than the installed extension: they are read, and not written.', 'Call sales_crm.migrate() for the organization; when it is the newer one, install the newer extension.'),
     ('SC015', 'product_not_sellable', 'The product is not active: a draft, retired or a family; or something is missing that it needs to be sold.', 'Publish it with sales_crm.publish_product(), or choose another.'),
     ('SC016', 'invalid_quantity', 'The quantity has more decimals than the product or its price list item allows, or its unit is of another unit group.', 'Round the quantity, or raise product.quantity_decimals.'),
     ('SC017', 'hierarchy_cycle', 'The record would be its own ancestor.', 'Choose another parent.'),

@@ -36,6 +36,7 @@ typedef struct PlanEntry
 {
 	PlanKey		key;
 	SPIPlanPtr	plan;
+	bool		writes;			/* rows, or locks them to */
 	uint32		generation;
 } PlanEntry;
 
@@ -51,8 +52,9 @@ static HTAB *plans = NULL;
 static List *interned = NIL;
 static AsOwner as_owner;
 
-static SPIPlanPtr kept_plan(CrmOrganization *org, CrmStatement *statement);
+static PlanEntry *kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
+static bool writes_rows(SPIPlanPtr plan);
 static void plan_by_index(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
 static int	show_catalog(void);
@@ -62,13 +64,16 @@ uint64
 core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 {
 	int			nest = show_catalog();
-	SPIPlanPtr	plan = kept_plan(org, statement);
+	PlanEntry  *entry = kept_plan(org, statement);
+	SPIPlanPtr	plan = entry->plan;
 	Datum		values[CRM_MAX_ARGS];
 	char		nulls[CRM_MAX_ARGS];
 	int			nargs = count_args(statement);
 	MemoryContext caller = CurrentMemoryContext;
 	int			rc;
 
+	if (entry->writes)
+		core_require_current(org->oid);
 	for (int i = 0; i < nargs; i++)
 	{
 		values[i] = args[i].value;
@@ -263,7 +268,7 @@ core_expand(const CrmOrganization *org, const char *sql)
 }
 
 /* kept_plan returns the plan of a statement for an organization. */
-static SPIPlanPtr
+static PlanEntry *
 kept_plan(CrmOrganization *org, CrmStatement *statement)
 {
 	PlanKey		key = {statement, org->oid, 0};
@@ -285,9 +290,10 @@ kept_plan(CrmOrganization *org, CrmStatement *statement)
 		if (found && entry->plan)
 			SPI_freeplan(entry->plan);
 		entry->plan = plan;
+		entry->writes = writes_rows(plan);
 		entry->generation = org->generation;
 	}
-	return entry->plan;
+	return entry;
 }
 
 /* prepare plans a statement once, for any parameters, and keeps the plan. */
@@ -308,6 +314,26 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan of: %s", statement->sql);
 	return plan;
+}
+
+/* writes_rows tells whether a plan writes, or locks rows in order to. */
+static bool
+writes_rows(SPIPlanPtr plan)
+{
+	ListCell   *source;
+	ListCell   *cell;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+	{
+		foreach(cell, ((CachedPlanSource *) lfirst(source))->query_list)
+		{
+			Query	   *query = lfirst_node(Query, cell);
+
+			if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* core_forget drops the plan of a statement whose memory is about to go. */

@@ -1,7 +1,7 @@
 -- process: the way each instance has taken.
 
 -- Paths: each instance with the stages from the first to the active one.
-CREATE VIEW process_path WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW process_path WITH (security_invoker = true) AS
 SELECT
     i.process_instance_id,    -- Instance.
     p.name AS process,    -- Process.
