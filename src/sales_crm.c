@@ -25,10 +25,19 @@
 
 PG_MODULE_MAGIC;
 
+/* What the work on an organization hands out of it. */
+typedef struct Settled
+{
+	int32		version;
+	List	   *access;			/* who is to get the calls again */
+} Settled;
+
 void		_PG_init(void);
 
 static bool is_being_restored(void);
-static void settle_organization(CrmOrganization *org);
+static void migrate(CrmOrganization *org, void *argument);
+static void repair(CrmOrganization *org, void *argument);
+static void settle_organization(CrmOrganization *org, Settled *settled);
 
 PG_FUNCTION_INFO_V1(sales_crm_install);
 PG_FUNCTION_INFO_V1(sales_crm_create_organization);
@@ -93,13 +102,22 @@ Datum
 sales_crm_migrate(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
+	Settled		settled = {0};
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
-	if (core_migrate_organization(org))
-		settle_organization(org);
+	core_maintain(org, migrate, &settled);
+	security_restore_calls(org, settled.access);
 	SPI_finish();
 	return Int32GetDatum(CRM_SCHEMA_VERSION);
+}
+
+/* migrate is the work itself. */
+static void
+migrate(CrmOrganization *org, void *argument)
+{
+	if (core_migrate_organization(org))
+		settle_organization(org, argument);
 }
 
 /* sales_crm_repair makes missing triggers and views, and grants access again. */
@@ -107,26 +125,34 @@ Datum
 sales_crm_repair(PG_FUNCTION_ARGS)
 {
 	CrmOrganization *org;
-	int32		version;
+	Settled		settled = {0};
 
 	SPI_connect();
 	org = core_organization_named(core_text_argument(fcinfo, 0, "organization"));
+	core_maintain(org, repair, &settled);
+	security_restore_calls(org, settled.access);
+	SPI_finish();
+	return Int32GetDatum(settled.version);
+}
+
+/* repair is the work itself. */
+static void
+repair(CrmOrganization *org, void *argument)
+{
 	core_require_current(org->oid);
 	core_repair_organization(org);
-	settle_organization(org);
-	version = core_schema_version(org);
-	SPI_finish();
-	return Int32GetDatum(version);
+	settle_organization(org, argument);
 }
 
 /* settle_organization brings what rooms hang on tables by what is stored, and grants access again. */
 static void
-settle_organization(CrmOrganization *org)
+settle_organization(CrmOrganization *org, Settled *settled)
 {
 	activity_repair_types(org);
 	process_settle(org);
 	automation_settle(org);
-	security_restore_access(org);
+	settled->access = security_restore_access(org);
+	settled->version = core_schema_version(org);
 }
 
 /* sales_crm_version returns the version of the installed library. */

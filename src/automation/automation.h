@@ -14,6 +14,7 @@
 extern void automation_init(void);
 extern void automation_worker_init(void);
 extern void automation_settle(CrmOrganization *org);
+extern void automation_require_admin(CrmOrganization *org, const char *table);
 extern void automation_raise_process(CrmOrganization *org, const char *event, const char *entity,
 									 const int64 *record_ids, int n,
 									 const char *process_name, const char *stage_name);

@@ -177,6 +177,7 @@ outbox_read(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	org = core_begin();
+	automation_require_admin(org, "outbox_event");
 	number_events(org);
 	args[0] = CRM_INT8(consumer_position(org, consumer));
 	args[1] = CRM_INT4(limit);
@@ -222,9 +223,11 @@ outbox_acknowledge(PG_FUNCTION_ARGS)
 	int64		id = core_id_argument(fcinfo, 1, "outbox_event_id");
 	bool		goes_back = core_flag_argument(fcinfo, 2, false);
 	CrmOrganization *org = core_begin();
-	CrmValue	args[] = {core_text_value(consumer), CRM_INT8(event_number(org, id, goes_back)), CRM_BOOL(goes_back)};
+	CrmValue	args[] = {core_text_value(consumer), CRM_NULL, CRM_BOOL(goes_back)};
 	int64		position;
 
+	automation_require_admin(org, "outbox_event");
+	args[1] = CRM_INT8(event_number(org, id, goes_back));
 	if (core_run_as_owner(org, &move_consumer, "outbox_consumer", args) == 0)
 		refuse_consumer(consumer);
 	position = core_result_int8(0, 1);
@@ -280,6 +283,7 @@ outbox_purge(PG_FUNCTION_ARGS)
 				 errhint("Give older_than => interval '7 days'.")));
 	args[0] = CRM_DATUM(PG_GETARG_DATUM(0));
 	org = core_begin();
+	automation_require_admin(org, "outbox_event");
 	purged = core_run_as_owner(org, &delete_events, "outbox_event", args);
 	SPI_finish();
 	return Int64GetDatum(purged);

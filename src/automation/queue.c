@@ -61,14 +61,25 @@ typedef struct Batch
 	int			n;
 } Batch;
 
+/* What a call of run_due_automation() is to do, and did. */
+typedef struct Due
+{
+	int			limit;
+	int			ran;
+} Due;
+
 typedef struct RecordKey
 {
 	int64		id;
 	char		entity[NAMEDATALEN];
 } RecordKey;
 
+/* the entry that is done by itself now or was last, for the worker that cancels what takes too long; 0 = none */
+int64		automation_entry_in_work = 0;
+
 static Datum row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new);
 static bool has_flat_columns(TupleDesc desc);
+static void run_due(CrmOrganization *org, void *argument);
 static int	run_round(CrmOrganization *org, int limit);
 static Entry *claim(CrmOrganization *org, int limit, int *n);
 static int	select_in_order(CrmOrganization *org, int limit);
@@ -103,6 +114,11 @@ static CrmStatement select_due = {
 	"AND (SELECT r.is_active FROM @automation_rule r WHERE r.automation_rule_id = q.automation_rule_id) "
 	"ORDER BY q.due_at, q.automation_queue_id LIMIT $2 FOR UPDATE OF q SKIP LOCKED",
 	.argtypes = {TIMESTAMPTZOID, INT4OID}
+};
+static CrmStatement select_entry = {
+	.sql = "SELECT q.automation_queue_id, q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, q.attempts, q.depth, "
+	"q.new_row, q.old_row FROM @automation_queue q WHERE q.automation_queue_id = $1 AND q.state = 'pending' FOR UPDATE OF q SKIP LOCKED",
+	.argtypes = {INT8OID}
 };
 static CrmStatement insert_skipped = {
 	.sql = "INSERT INTO @automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, depth, "
@@ -205,9 +221,21 @@ has_flat_columns(TupleDesc desc)
 Datum
 automation_run_due(PG_FUNCTION_ARGS)
 {
-	int32		limit = core_limit_argument(fcinfo, 0, 100);
+	Due			due = {.limit = core_limit_argument(fcinfo, 0, 100)};
+	CrmOrganization *org = core_begin();
 
-	return Int32GetDatum(automation_work(core_organization(), limit));
+	automation_require_admin(org, "automation_queue");
+	core_check_at_once(org, run_due, &due);	/* rules cannot put anything off */
+	SPI_finish();
+	return Int32GetDatum(due.ran);
+}
+
+static void
+run_due(CrmOrganization *org, void *argument)
+{
+	Due		   *due = argument;
+
+	due->ran = automation_work(org, due->limit);
 }
 
 /*
@@ -353,6 +381,7 @@ run_batch(Batch *batch)
 		delete_batch(batch);
 		return;
 	}
+	automation_entry_in_work = batch->n == 1 ? batch->entries[0]->id : 0;
 	problem = attempt_batch(batch);
 	if (problem == NULL)
 		delete_batch(batch);
@@ -556,6 +585,23 @@ keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 				 errdetail("%s", problem)));
 }
 
+/* automation_keep_entry notes the failure of an entry whose transaction is gone. */
+void
+automation_keep_entry(CrmOrganization *org, int64 id, const char *problem)
+{
+	Entry		entry;
+	CrmValue	args[] = {CRM_INT8(id)};
+
+	SPI_connect();
+	if (core_run_as_owner(org, &select_entry, "automation_queue", args) > 0)
+	{
+		read_entry(org, 0, &entry);
+		if (still_fits(&entry))
+			keep_entry(org, &entry, problem);
+	}
+	SPI_finish();
+}
+
 /* automation_setting returns a whole number of organization_setting, or what stands for a missing one. */
 int
 automation_setting(CrmOrganization *org, const char *name, int otherwise)
@@ -571,6 +617,7 @@ automation_retry_dead(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id), CRM_DATUM(TimestampTzGetDatum(core_now()))};
 
+	automation_require_admin(org, "automation_queue");
 	if (core_run_as_owner(org, &select_state, "automation_queue", args) == 0)
 		core_refuse_unknown("automation_queue", id);
 	if (strcmp(core_result_name(0, 1), "dead") != 0)

@@ -68,6 +68,23 @@ automation_check_author(CrmRule *rule)
 				 errhint("Choose a rule_owner that you are a member of; your own role is the default.")));
 }
 
+/*
+ * automation_require_admin refuses a caller who may not even read what a call
+ * writes as the owner. EXECUTE on a call is given for the whole database: what
+ * a role may do in this organization only its rights on the tables tell.
+ */
+void
+automation_require_admin(CrmOrganization *org, const char *table)
+{
+	if (pg_class_aclcheck(core_table(org, table), GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" may not work on the automation of organization \"%s\"", GetUserNameFromId(GetUserId(), false), org->name),
+				 errdetail("It may not read table \"%s\".", table),
+				 errhint("Ask for the access level admin there: sales_crm.grant_access(role, 'admin')."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, table)));
+}
+
 static Oid
 role_of(CrmRule *rule)
 {

@@ -286,7 +286,14 @@ extern void automation_note(const char *entity, int64 record_id, const char *act
 
 /* ---- the queue (queue.c) ---- */
 extern void automation_enqueue(CrmFiring *firing, CrmRule *rule, const CrmMatches *matches);
+extern int64 automation_entry_in_work;
 extern int	automation_work(CrmOrganization *org, int limit);
+extern void automation_keep_entry(CrmOrganization *org, int64 id, const char *problem);
+
+/* ---- the background worker (turn.c) ---- */
+extern void automation_turn_init(void);
+extern void automation_turns_begin(void);
+extern bool automation_take_turn(const char *name, int naptime);
 extern int	automation_setting(CrmOrganization *org, const char *name, int otherwise);
 
 /* ---- rules that wait for dates (dates.c) ---- */

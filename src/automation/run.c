@@ -99,6 +99,7 @@ automation_purge_runs(PG_FUNCTION_ARGS)
 				 errhint("Give before => now() - interval '90 days'.")));
 	args[0] = CRM_DATUM(PG_GETARG_DATUM(0));
 	org = core_begin();
+	automation_require_admin(org, "automation_run");
 	args[1] = CRM_DATUM(TimestampTzGetDatum(core_now() - automation_catch_up_days(org) * USECS_PER_DAY));
 	purged = core_run_as_owner(org, &delete_runs, "automation_run", args);
 	SPI_finish();

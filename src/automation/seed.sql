@@ -16,6 +16,8 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     -- copies of records, and messages about them, whoever may see the records themselves
     ('admin', 'reading', 'automation_queue'),
     ('admin', 'reading', 'automation_run'),
+    ('admin', 'reading', 'automation_worker'),
+    ('admin', 'reading', 'automation_worker_status'),
     ('admin', 'reading', 'outbox_event'),
     ('admin', 'reading', 'outbox_aggregate');
 

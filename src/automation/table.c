@@ -39,7 +39,7 @@ automation_table(CrmOrganization *org, const char *name)
 				 errmsg("rules cannot watch \"%s\"", name),
 				 errdetail("%s", why),
 				 errhint("Name a table of organization \"%s\" with a bigint primary key <table>_id, views and partitions aside. "
-						 "Rules watch none of automation_rule, automation_action, automation_queue, automation_run, outbox_event, outbox_aggregate, "
+						 "Rules watch none of automation_rule, automation_action, automation_queue, automation_run, automation_worker, outbox_event, outbox_aggregate, "
 						 "outbox_consumer, assignment_history and assignment_turn, which they are or write, and no settings, states, options, roles, "
 						 "number series and the like. A rule whose table is gone or has another name now: UPDATE its entity, or DELETE it.", org->name),
 				 err_generic_string(PG_DIAG_TABLE_NAME, name)));
@@ -99,7 +99,7 @@ static bool
 is_kept(Oid relid, const char *name)
 {
 	static const char *const kept[] = {
-		"automation_rule", "automation_action", "automation_queue", "automation_run",
+		"automation_rule", "automation_action", "automation_queue", "automation_run", "automation_worker",
 		"outbox_event", "outbox_aggregate", "outbox_consumer",
 		"assignment_history", "assignment_turn", "access_rule", "error_code", "schema_version"
 	};

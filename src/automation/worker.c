@@ -5,16 +5,18 @@
  *	  names, as often as there is work and each sales_crm.worker_naptime.
  *
  * It is there when the library is in shared_preload_libraries. A launcher
- * starts one worker for each database, again when one is gone. A worker acts
- * as the owner of an organization's automation_queue, in a security-restricted
- * operation, so that nobody's tables or triggers run as the superuser that it
- * connects as. All that it does can be undone by a crash at any moment.
+ * starts one worker for each database, again when one is gone. A worker goes
+ * round the organizations (turn.c) and acts as the owner of each, in a
+ * security-restricted operation, so that nobody's tables or triggers run as the
+ * superuser that it connects as. All that it does can be undone by a crash at
+ * any moment.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -30,9 +32,6 @@
 #include "utils/varlena.h"
 
 #include "automation/rule.h"
-
-/* entries that are done in one transaction */
-#define BATCH 1000
 
 /* A database that the launcher cares for. */
 typedef struct Served
@@ -53,8 +52,6 @@ static void start_worker(Served *served);
 static bool serve_database(void);
 static bool is_alone(void);
 static List *organizations(MemoryContext context);
-static bool serve_organization(const char *name);
-static int	work_as_owner(const char *name);
 
 static char *databases = NULL;
 static int	naptime = 10;
@@ -81,6 +78,7 @@ automation_worker_init(void)
 	DefineCustomIntVariable("sales_crm.worker_naptime",
 							"How long the background worker waits when nothing is due.",
 							NULL, &naptime, 10, 1, 24 * 60 * 60, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	automation_turn_init();
 	if (process_shared_preload_libraries_in_progress)
 		RegisterBackgroundWorker(&launcher);
 }
@@ -210,6 +208,7 @@ automation_worker_main(Datum argument)
 	begin_worker();
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	SetConfigOption("search_path", "", PGC_SUSET, PGC_S_OVERRIDE);
+	automation_turns_begin();
 	for (;;)
 	{
 		bool		has_more = serve_database();
@@ -221,7 +220,10 @@ automation_worker_main(Datum argument)
 	}
 }
 
-/* serve_database does one batch for each organization; true when one may have more to do. */
+/*
+ * serve_database gives each organization a turn; true when one may have more to
+ * do. Each round begins anywhere, so that none comes first after a restart.
+ */
 static bool
 serve_database(void)
 {
@@ -229,16 +231,18 @@ serve_database(void)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	bool		has_more = false;
 	List	   *names;
-	ListCell   *cell;
+	int			first;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	names = is_alone() ? organizations(context) : NIL;
 	CommitTransactionCommand();
-	foreach(cell, names)
+	first = names ? pg_prng_uint64_range(&pg_global_prng_state, 0, list_length(names) - 1) : 0;
+	for (int i = 0; i < list_length(names); i++)
 	{
 		MemoryContextSwitchTo(context);
-		has_more |= serve_organization(lfirst(cell));
+		has_more |= automation_take_turn(list_nth(names, (first + i) % list_length(names)), naptime);
+		CHECK_FOR_INTERRUPTS();
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
@@ -277,7 +281,7 @@ organizations(MemoryContext context)
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute("SELECT n.nspname::text FROM pg_catalog.pg_namespace n "
-					"WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'automation_queue') "
+					"WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'automation_queue' AND c.relkind IN ('r', 'p')) "
 					"AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'organization_setting') "
 					"AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'schema_version')",
 					true, 0) != SPI_OK_SELECT)
@@ -289,52 +293,4 @@ organizations(MemoryContext context)
 	PopActiveSnapshot();
 	SPI_finish();
 	return names;
-}
-
-/* serve_organization does one batch in a transaction; what goes wrong is logged and leaves nothing. */
-static bool
-serve_organization(const char *name)
-{
-	volatile int ran = 0;
-
-	PG_TRY();
-	{
-		SetCurrentStatementStartTimestamp();	/* which is now() */
-		StartTransactionCommand();
-		XactIsoLevel = XACT_READ_COMMITTED;
-		pgstat_report_activity(STATE_RUNNING, name);
-		PushActiveSnapshot(GetTransactionSnapshot());
-		ran = work_as_owner(name);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		EmitErrorReport();
-		AbortCurrentTransaction();
-		FlushErrorState();
-		RESUME_INTERRUPTS();
-		ran = 0;
-	}
-	PG_END_TRY();
-	pgstat_report_stat(true);
-	return ran == BATCH;
-}
-
-/* work_as_owner does a batch as the owner of the organization's queue. */
-static int
-work_as_owner(const char *name)
-{
-	CrmOrganization *org = core_organization_named(name);
-	Oid			user;
-	int			context;
-	int			ran;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(core_owner(org, "automation_queue"),
-						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	ran = automation_work(org, BATCH);
-	SetUserIdAndSecContext(user, context);
-	return ran;
 }

@@ -259,6 +259,16 @@ extern void core_execute_as_owner(const CrmOrganization *org, const char *table,
 extern bool core_may_have_triggers(const CrmOrganization *org, const char *table);
 extern bool core_has_trigger(Oid relid, const char *name, const char *argument);
 
+/* ---- an organization as a whole (maintain.c) ---- */
+typedef void (*CrmTask) (CrmOrganization *org, void *argument);
+
+extern Oid	core_maintainer(const CrmOrganization *org);
+extern bool core_may_maintain(const CrmOrganization *org);
+extern void core_maintain(CrmOrganization *org, CrmTask task, void *argument);
+extern void core_work_as_owner(CrmOrganization *org, CrmTask task, void *argument);
+extern void core_check_at_once(CrmOrganization *org, CrmTask task, void *argument);
+extern void core_require_owned(CrmOrganization *org, const char *table, Oid owner);
+
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);
 extern bool core_is_gapless(CrmOrganization *org, const char *series);

@@ -5,11 +5,11 @@ COMMENT ON FUNCTION create_organization(text, text) IS 'Makes another organizati
 
 CREATE FUNCTION migrate(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_migrate';
-COMMENT ON FUNCTION migrate(text) IS 'Raises an older organization to the version of the installed extension, step by step in one transaction, and returns that version; may be called again at any time. Works as the organization''s owner, behind locks on all its tables; what users have of their own stays. Until then the organization can be read, and each write is refused (SC014). Call it alone in its transaction, as the owner, a member of it, or a superuser. Errors: 22004, 3F000 no organization, 42501 not yours, SC014 it is newer than the extension, 23514 a row that the new version does not take, 40P01 call it again.';
+COMMENT ON FUNCTION migrate(text) IS 'Raises an older organization to the version of the installed extension, step by step in one transaction, and returns that version; may be called again at any time. Works as the organization''s owner, behind locks on all its tables; what users have of their own stays. Until then the organization can be read, and each write is refused (SC014). Call it alone in its transaction, as the owner, a member of it, or a superuser. Errors: 22004, 3F000 no organization, 42501 not yours, 42809 what should be a table of the owner is none, SC014 it is newer than the extension, 23514 a row that the new version does not take, 40P01 call it again.';
 
 CREATE FUNCTION repair(organization text, OUT version integer)
   LANGUAGE c AS 'MODULE_PATHNAME', 'sales_crm_repair';
-COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. Errors: 22004, 3F000 no organization, SC014 it is of another version: migrate it.';
+COMMENT ON FUNCTION repair(text) IS 'Makes the triggers and views of an organization that are missing, as after DROP EXTENSION ... CASCADE, and grants again what role_access says; returns the organization''s version. For the owner of the organization''s schema, members of that role and superusers: it is done as the owner, in a security-restricted operation, but calls are granted as far as they are the caller''s to grant. Errors: 22004, 3F000 no organization, 42501 not yours, 42809 what should be a table of the owner is none, SC014 it is of another version: migrate it.';
 
 CREATE FUNCTION version() RETURNS text
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'sales_crm_version';

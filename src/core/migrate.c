@@ -4,20 +4,16 @@
  *	  an older one is raised.
  *
  * The steps are parts "migrate <version>" of the organization script. They and
- * what follows run as the organization's owner in a security-restricted
- * operation, behind locks on all tables: nothing of the owner's runs with the
- * rights of who called.
+ * what follows run as the organization's owner (maintain.c), behind locks on
+ * all tables.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "nodes/value.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -34,7 +30,6 @@ static Oid	migrating = InvalidOid;
 static void *load_version(CrmOrganization *org);
 static void forget_current(Datum arg, Oid relid);
 static void refuse_version(CrmOrganization *org, int32 version) pg_attribute_noreturn();
-static void check_may_migrate(CrmOrganization *org, Oid owner);
 static bool raise_version(CrmOrganization *org);
 static void run_step(CrmOrganization *org, int32 version);
 static void make_anew(CrmOrganization *org);
@@ -137,23 +132,17 @@ refuse_version(CrmOrganization *org, int32 version)
 			 : errhint("Install the newer files and ALTER EXTENSION sales_crm UPDATE.")));
 }
 
-/* core_migrate_organization raises an organization to this library's version; false when it is there already. */
+/* core_migrate_organization raises an organization to this library's version, inside core_maintain(); false when it is there already. */
 bool
 core_migrate_organization(CrmOrganization *org)
 {
-	Oid			owner = core_owner(org, "schema_version");
 	Oid			before = migrating;
 	volatile bool is_raised = false;
-	Oid			user;
-	int			context;
-	int			nest;
 
 	if (core_is_current(org))
 		return false;
-	check_may_migrate(org, owner);
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	nest = NewGUCNestLevel();
+	if (core_schema_version(org) > CRM_SCHEMA_VERSION)
+		refuse_version(org, core_schema_version(org));
 	migrating = org->oid;
 	PG_TRY();
 	{
@@ -164,23 +153,7 @@ core_migrate_organization(CrmOrganization *org)
 		migrating = before;
 	}
 	PG_END_TRY();
-	AtEOXact_GUC(false, nest);	/* what the owner's code set meanwhile ends here */
-	SetUserIdAndSecContext(user, context);
 	return is_raised;
-}
-
-/* check_may_migrate asks for the rights of the role whose tables are to be changed. */
-static void
-check_may_migrate(CrmOrganization *org, Oid owner)
-{
-	if (core_schema_version(org) > CRM_SCHEMA_VERSION)
-		refuse_version(org, core_schema_version(org));
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("organization \"%s\" is not yours to migrate", org->name),
-				 errdetail("Its tables belong to role \"%s\".", GetUserNameFromId(owner, false)),
-				 errhint("Call it as that role, a member of it, or a superuser.")));
 }
 
 /* raise_version runs the steps that are missing and makes the rest anew; false when another session was faster. */
@@ -190,7 +163,6 @@ raise_version(CrmOrganization *org)
 	static const char *const lock[] = {"migrate lock", NULL};
 	int			version;
 
-	core_execute("SET CONSTRAINTS ALL IMMEDIATE");	/* nothing is put off to the commit */
 	core_run_parts(org->name, lock, NULL);
 	version = core_schema_version(org);
 	if (version >= CRM_SCHEMA_VERSION)

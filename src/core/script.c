@@ -49,29 +49,13 @@ core_build_organization(const char *name)
 	core_run_parts(name, parts, NULL);
 }
 
-/*
- * core_repair_organization makes the triggers and views that are missing, as
- * the owner of the organization: what it makes is his, and what he wrote does
- * not run with more rights than his own.
- */
+/* core_repair_organization makes the triggers and views that are missing; inside core_maintain(). */
 void
 core_repair_organization(CrmOrganization *org)
 {
 	static const char *const parts[] = {"triggers", "views", NULL};
-	Oid			owner = core_owner(org, "schema_version");
-	Oid			user;
-	int			context;
 
-	GetUserIdAndSecContext(&user, &context);
-	if (!has_privs_of_role(user, owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("organization \"%s\" is not yours to repair", org->name),
-				 errdetail("Its tables belong to role \"%s\".", GetUserNameFromId(owner, false)),
-				 errhint("Call it as that role, a member of it, or a superuser.")));
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
 	core_run_parts(org->name, parts, is_missing);
-	SetUserIdAndSecContext(user, context);
 }
 
 /* check_new_name refuses a name that would not work everywhere as a schema. */

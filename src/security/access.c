@@ -1,42 +1,60 @@
 /*
  * access.c
  *	  Grants a role what an access level needs, from the rows of access_rule.
+ *
+ * What belongs to the organization its owner grants, in core_maintain(). The
+ * calls are members of the extension, and the caller's to grant: for them the
+ * owner's rows are names, of which those that are no calls of ours are left out.
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 #include "security/security.h"
 
+/* A role that has a level, and the names of the calls that come with it. */
+typedef struct CrmAccess
+{
+	char	   *role;
+	char	   *level;
+	int			rank;
+	List	   *calls;			/* of char * */
+} CrmAccess;
+
 static const char *const levels[] = {"read", "sell", "admin"};
 
 static int	level_rank(const char *level);
-static void check_may_grant(CrmOrganization *org, const char *role, int rank);
-static int	grant_level(CrmOrganization *org, const char *role, int rank);
-static bool may_pass_on(CrmOrganization *org, const char *function);
+static void grant_access(CrmOrganization *org, void *argument);
+static void grant_level(CrmOrganization *org, CrmAccess *access);
 static void grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table);
-static void grant_schemas(CrmOrganization *org, const char *role);
+static void grant_schema(CrmOrganization *org, const char *role);
+static void grant_calls(CrmOrganization *org, const CrmAccess *access, bool must);
+static uint64 find_calls(CrmOrganization *org, const CrmAccess *access);
+static void refuse_call(const CrmAccess *access, const char *call) pg_attribute_noreturn();
 
 static CrmStatement select_rules = {
 	.sql = "SELECT object_kind, object_name FROM @access_rule WHERE access_level = $1 ORDER BY 1, 2",
 	.argtypes = {TEXTOID}
 };
-static CrmStatement select_missing = {
-	.sql = "SELECT 'sales_crm.' || p.proname || '()' FROM @access_rule r JOIN pg_catalog.pg_proc p ON p.proname = r.object_name "
-	"JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
-	"WHERE r.access_level = $1 AND r.object_kind = 'function' "
-	"AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION') LIMIT 1",
-	.argtypes = {TEXTOID},
+
+/* each name with the call of the extension that it is, if any, and whether the caller may grant it */
+static CrmStatement select_calls = {
+	.sql = "SELECT w.name, m.call, m.is_mine, m.signature FROM pg_catalog.unnest($1) w(name) LEFT JOIN LATERAL ("
+	"SELECT pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)) AS call, "
+	"pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION') AS is_mine, 'sales_crm.' || p.proname || '()' AS signature "
+	"FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
+	"JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e' "
+	"JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid AND e.extname = 'sales_crm' "
+	"WHERE p.proname = w.name) m ON true ORDER BY 1, 2",
+	.argtypes = {TEXTARRAYOID},
 	.is_report = true
-};
-static CrmStatement select_grantable = {
-	.sql = "SELECT 1 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'sales_crm' "
-	"WHERE p.proname = $1 AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')",
-	.argtypes = {TEXTOID}
 };
 static CrmStatement remember_access = {
 	.sql = "INSERT INTO @role_access (role_name, access_level) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -46,10 +64,10 @@ static CrmStatement select_access = {
 	.sql = "SELECT role_name, access_level FROM @role_access ORDER BY 1, 2"
 };
 
-/* all tables and views but those that are read by an access level of their own */
+/* all tables and views that are the owner's to grant, but those that are read by an access level of their own */
 static CrmStatement select_open_tables = {
 	.sql = "SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', $2, c.relname), ', ' ORDER BY c.relname) FROM pg_catalog.pg_class c "
-	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.has_table_privilege(c.oid, 'SELECT WITH GRANT OPTION') "
 	"AND NOT EXISTS (SELECT FROM @access_rule r WHERE r.object_kind = 'reading' AND r.object_name = c.relname)",
 	.argtypes = {OIDOID, TEXTOID},
 	.is_report = true
@@ -61,72 +79,66 @@ PG_FUNCTION_INFO_V1(security_grant_access);
 Datum
 security_grant_access(PG_FUNCTION_ARGS)
 {
-	char	   *role = core_text_argument(fcinfo, 0, "role");
-	char	   *level = core_text_argument(fcinfo, 1, "level");
+	CrmAccess	access = {
+		.role = core_text_argument(fcinfo, 0, "role"), .level = core_text_argument(fcinfo, 1, "level")
+	};
 	CrmOrganization *org = core_begin();
-	CrmValue	args[] = {core_text_value(role), core_text_value(level)};
-	int			rank = level_rank(level);
 
-	(void) get_role_oid(role, false);
-	if (rank < 0 && strcmp(level, "impersonate") != 0)
+	access.rank = level_rank(access.level);
+	(void) get_role_oid(access.role, false);
+	if (access.rank < 0 && strcmp(access.level, "impersonate") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is no access level", level),
-				 errdetail("Role \"%s\" was given nothing.", role),
+				 errmsg("\"%s\" is no access level", access.level),
+				 errdetail("Role \"%s\" was given nothing.", access.role),
 				 errhint("Levels are read, sell, admin and impersonate.")));
-	check_may_grant(org, role, rank);
-	core_run(org, &remember_access, args);
-	(void) grant_level(org, role, rank);
-	return core_end_text(level);
+	core_maintain(org, grant_access, &access);
+	grant_calls(org, &access, true);
+	return core_end_text(access.level);
 }
 
-/*
- * check_may_grant refuses a caller who may not pass the right on a call on:
- * GRANT itself would only warn.
- */
+/* grant_access remembers the level and grants what is the owner's. */
 static void
-check_may_grant(CrmOrganization *org, const char *role, int rank)
+grant_access(CrmOrganization *org, void *argument)
 {
-	for (int i = 0; i <= rank; i++)
-	{
-		CrmValue	args[] = {core_text_value(levels[i])};
+	CrmAccess  *access = argument;
+	CrmValue	args[] = {core_text_value(access->role), core_text_value(access->level)};
 
-		if (core_run(org, &select_missing, args) == 0)
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("role \"%s\" may not grant %s", GetUserNameFromId(GetUserId(), false),
-						core_result_text(0, 1)),
-				 errdetail("Role \"%s\" was given nothing.", role),
-				 errhint("Let a superuser call grant_access(), or get EXECUTE on the functions WITH GRANT OPTION.")));
-	}
+	core_run(org, &remember_access, args);
+	grant_level(org, access);
 }
 
-/*
- * security_restore_access grants again what role_access says, after a repair
- * or migration; the calls only as far as the caller may pass them on, which an
- * owner who is no superuser may not.
- */
-void
+/* security_restore_access grants again what role_access says, after a repair; inside core_maintain(). Returns who is to get calls. */
+List *
 security_restore_access(CrmOrganization *org)
 {
 	uint64		n = core_run_as_owner(org, &select_access, "role_access", NULL);
 	SPITupleTable *rows = SPI_tuptable;
-	int			left_out = 0;
+	List	   *granted = NIL;
 
 	for (uint64 i = 0; i < n; i++)
 	{
-		char	   *role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
-		char	   *level = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		CrmAccess  *access = palloc0(sizeof(CrmAccess));
 
-		if (role && level && OidIsValid(get_role_oid(role, true)))
-			left_out += grant_level(org, role, level_rank(level));
+		access->role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		access->level = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		if (access->role == NULL || access->level == NULL || !OidIsValid(get_role_oid(access->role, true)))
+			continue;
+		access->rank = level_rank(access->level);
+		grant_level(org, access);
+		granted = lappend(granted, access);
 	}
-	if (left_out > 0)
-		ereport(NOTICE,
-				(errmsg("the calls of sales_crm were not granted again"),
-				 errdetail("You may not pass them on to the roles of organization \"%s\"; what these have they keep.", org->name),
-				 errhint("For calls that are new, let a superuser call sales_crm.repair('%s').", org->name)));
+	return granted;
+}
+
+/* security_restore_calls grants the calls again, as the caller of repair(), as far as they are his to grant. */
+void
+security_restore_calls(CrmOrganization *org, List *granted)
+{
+	ListCell   *cell;
+
+	foreach(cell, granted)
+		grant_calls(org, lfirst(cell), false);
 }
 
 /* security_share_table grants a new table to the roles that have access, as its owner. */
@@ -159,15 +171,13 @@ level_rank(const char *level)
 	return -1;
 }
 
-/* grant_level issues the grants of a level and of those below it, impersonate needs none; returns how many calls the caller may not pass on. */
-static int
-grant_level(CrmOrganization *org, const char *role, int rank)
+/* grant_level issues the owner's grants of a level and of those below it, and notes its calls; impersonate needs none. */
+static void
+grant_level(CrmOrganization *org, CrmAccess *access)
 {
-	int			left_out = 0;
-
-	if (rank >= 0)
-		grant_schemas(org, core_quoted(role));
-	for (int i = 0; i <= rank; i++)
+	if (access->rank >= 0)
+		grant_schema(org, core_quoted(access->role));
+	for (int i = 0; i <= access->rank; i++)
 	{
 		CrmValue	args[] = {core_text_value(levels[i])};
 		uint64		n = core_run_as_owner(org, &select_rules, "access_rule", args);
@@ -181,47 +191,107 @@ grant_level(CrmOrganization *org, const char *role, int rank)
 			if (kind == NULL || name == NULL)
 				continue;
 			if (strcmp(kind, "function") != 0)
-				grant_table(org, role, kind, name);
-			else if (!may_pass_on(org, name))
-				left_out++;
+				grant_table(org, access->role, kind, name);
 			else
-				core_execute(psprintf("GRANT EXECUTE ON FUNCTION sales_crm.%s TO %s",
-								 core_quoted(name), core_quoted(role)));
+				access->calls = lappend(access->calls, name);
 		}
 	}
-	return left_out;
-}
-
-/* may_pass_on tells whether the caller may grant a call to others. */
-static bool
-may_pass_on(CrmOrganization *org, const char *function)
-{
-	CrmValue	args[] = {core_text_value(function)};
-
-	return core_run(org, &select_grantable, args) == 0;
 }
 
 /* grant_table grants what a rule says about a table; one of a user's own may have been renamed or dropped since. */
 static void
 grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table)
 {
-	if (OidIsValid(get_relname_relid(table, org->oid)))
-		core_execute(psprintf("GRANT %s ON %s.%s TO %s", strcmp(kind, "table") == 0 ? "INSERT, UPDATE, DELETE" : "SELECT",
-						 org->quoted, core_quoted(table), core_quoted(role)));
+	bool		writes = strcmp(kind, "table") == 0;
+	Oid			relid = get_relname_relid(table, org->oid);
+	AclMode		wanted = writes ? ACL_INSERT | ACL_UPDATE | ACL_DELETE : ACL_SELECT;
+
+	if (OidIsValid(relid) &&
+		pg_class_aclmask(relid, GetUserId(), ACL_GRANT_OPTION_FOR(wanted), ACLMASK_ALL) == ACL_GRANT_OPTION_FOR(wanted))
+		core_execute(psprintf("GRANT %s ON %s.%s TO %s", writes ? "INSERT, UPDATE, DELETE" : "SELECT",
+							 org->quoted, core_quoted(table), core_quoted(role)));
 	else
 		ereport(WARNING,
-				(errmsg("role \"%s\" is granted nothing on \"%s\": there is no such table", role, table),
+				(errmsg("role \"%s\" is granted nothing on \"%s\": %s", role, table,
+						OidIsValid(relid) ? "it is not the owner's to grant" : "there is no such table"),
 				 errdetail("Table access_rule of organization \"%s\" names it.", org->name),
-				 errhint("Correct object_name there, or delete the rows.")));
+				 errhint("Correct object_name there, or delete the rows; what the organization's tables give must belong to the owner of its schema.")));
 }
 
-/* grant_schemas lets a role see the organization: names and all rows of its policies, but what a level of its own reads. */
+/* grant_schema lets a role see the organization: names and all rows of its policies, but what a level of its own reads. */
 static void
-grant_schemas(CrmOrganization *org, const char *role)
+grant_schema(CrmOrganization *org, const char *role)
 {
 	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid)), core_text_value(org->name)};
+	char	   *tables;
 
-	core_execute(psprintf("GRANT USAGE ON SCHEMA sales_crm, %s TO %s", org->quoted, role));
+	core_execute(psprintf("GRANT USAGE ON SCHEMA %s TO %s", org->quoted, role));
 	core_run_as_owner(org, &select_open_tables, "access_rule", args);
-	core_execute(psprintf("GRANT SELECT ON %s TO %s", core_result_name(0, 1), role));
+	tables = core_result_text(0, 1);
+	if (tables)
+		core_execute(psprintf("GRANT SELECT ON %s TO %s", tables, role));
+}
+
+/*
+ * grant_calls grants the calls of a level as the caller, who must be able to
+ * pass each on, or as far as he can: GRANT itself would only warn. No name and
+ * no type is looked up in anybody's search_path.
+ */
+static void
+grant_calls(CrmOrganization *org, const CrmAccess *access, bool must)
+{
+	int			nest = core_set_path("pg_catalog, pg_temp");
+	uint64		n = find_calls(org, access);
+	SPITupleTable *rows = SPI_tuptable;
+	StringInfoData calls;
+
+	initStringInfo(&calls);
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *call = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		bool		isnull;
+		bool		is_mine = DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull)) && !isnull;
+
+		if (call == NULL)
+			ereport(WARNING,
+					(errmsg("role \"%s\" is granted nothing on function \"%s\": sales_crm has no such call",
+							access->role, SPI_getvalue(rows->vals[i], rows->tupdesc, 1)),
+					 errdetail("Table access_rule of organization \"%s\" names it.", org->name),
+					 errhint("Correct object_name there, or delete the rows; grant functions of your own by hand.")));
+		else if (is_mine)
+			appendStringInfo(&calls, "%s%s", calls.len > 0 ? ", " : "", call);
+		else if (must)
+			refuse_call(access, SPI_getvalue(rows->vals[i], rows->tupdesc, 4));
+	}
+	if (access->rank >= 0 &&
+		pg_namespace_aclcheck(get_namespace_oid("sales_crm", false), GetUserId(), ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK)
+		core_execute(psprintf("GRANT USAGE ON SCHEMA sales_crm TO %s", core_quoted(access->role)));
+	if (calls.len > 0)
+		core_execute(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", calls.data, core_quoted(access->role)));
+	AtEOXact_GUC(true, nest);
+}
+
+/* find_calls looks the names of a level up; none for impersonate. */
+static uint64
+find_calls(CrmOrganization *org, const CrmAccess *access)
+{
+	int			n = 0;
+	Datum	   *names = palloc(sizeof(Datum) * Max(list_length(access->calls), 1));
+	CrmValue	args[1];
+	ListCell   *cell;
+
+	foreach(cell, access->calls)
+		names[n++] = CStringGetTextDatum(lfirst(cell));
+	args[0] = CRM_DATUM(PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT)));
+	return core_run(org, &select_calls, args);
+}
+
+static void
+refuse_call(const CrmAccess *access, const char *call)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("role \"%s\" may not grant %s", GetUserNameFromId(GetUserId(), false), call),
+			 errdetail("Role \"%s\" was given nothing.", access->role),
+			 errhint("Let a superuser call grant_access(), or get EXECUTE on the functions WITH GRANT OPTION.")));
 }

@@ -9,7 +9,8 @@
 
 extern int64 security_acting_owner(CrmOrganization *org);
 extern int64 security_acting_user(CrmOrganization *org);
-extern void security_restore_access(CrmOrganization *org);
+extern List *security_restore_access(CrmOrganization *org);
+extern void security_restore_calls(CrmOrganization *org, List *granted);
 extern void security_share_table(CrmOrganization *org, const char *table);
 
 #endif							/* CRM_SECURITY_H */

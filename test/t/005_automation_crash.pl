@@ -78,7 +78,7 @@ $node->safe_psql('queue', q{
 	INSERT INTO a_trap.automation_rule (automation_rule_id, is_active) VALUES (1, true)});
 $node->safe_psql('queue', "INSERT INTO crm.lead (company_name) VALUES ('Later')");
 ok(queue_is_done(), 'work goes on beside a trap');
-is($node->safe_psql('queue', q{SELECT count(*) > 0, count(*) FILTER (WHERE who <> 'mallory') FROM a_trap.seen}), 't|0', 'where nobody but its owner works');
+is($node->safe_psql('queue', 'SELECT count(*) FROM a_trap.seen'), '0', 'which is not worked on: what stands in the place of its queue is no table');
 
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET sales_crm.worker_databases');
 $node->reload;
