@@ -131,7 +131,7 @@ load_areas(CrmOrganization *org)
 
 		book->areas[i].place = place_of(tidy(core_result_text(i, 1), false), tidy(core_result_text(i, 2), false),
 										postal, strlen(postal));
-		book->areas[i].territory_id = core_result_int8(i, 4);
+		book->areas[i].territory_id = core_result_key(i, 4);
 	}
 	qsort(book->areas, book->n, sizeof(Area), compare_places);
 	book->n_branches = core_config_rows(org, "territory", &select_territories);

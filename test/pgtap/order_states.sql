@@ -75,7 +75,7 @@ SELECT is(outcome('sales_order', id(cell.key), e.statement), cell.value, cell.ke
 FROM tap.expected AS e, LATERAL jsonb_each_text(to_jsonb(e) - 'statement') AS cell;
 
 -- Births.
-SELECT is(outcome('sales_order', -1, format('INSERT INTO sales_order (sales_order_id, account_id, state, status_reason) VALUES (%%s, id(''Contoso''), %L, %L)', b.state, b.reason)), b.expected,
+SELECT is(outcome('sales_order', 999999999, format('INSERT INTO sales_order (sales_order_id, account_id, state, status_reason) VALUES (%%s, id(''Contoso''), %L, %L)', b.state, b.reason)), b.expected,
           format('an order born %s/%s', b.state, b.reason))
 FROM (VALUES ('active', 'new', 'active/new'), ('active', 'pending', 'active/pending'), ('submitted', 'in_progress', 'SC001'), ('fulfilled', 'complete', 'SC001'),
              ('invoiced', 'invoiced', 'SC001'), ('canceled', 'no_money', 'SC001'), ('active', 'complete', 'SC003')) AS b (state, reason, expected);

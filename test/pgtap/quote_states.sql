@@ -78,7 +78,7 @@ SELECT is(outcome('quote', id(cell.key), e.statement), cell.value, cell.key || '
 FROM tap.expected AS e, LATERAL jsonb_each_text(to_jsonb(e) - 'statement') AS cell;
 
 -- Births.
-SELECT is(outcome('quote', -1, format('INSERT INTO quote (quote_id, account_id, state, status_reason) VALUES (%%s, id(''Contoso''), %L, %L)', b.state, b.reason)), b.expected,
+SELECT is(outcome('quote', 999999999, format('INSERT INTO quote (quote_id, account_id, state, status_reason) VALUES (%%s, id(''Contoso''), %L, %L)', b.state, b.reason)), b.expected,
           format('a quote born %s/%s', b.state, b.reason))
 FROM (VALUES ('draft', 'in_progress', 'draft/in_progress'), ('active', 'in_progress', 'SC001'), ('won', 'won', 'SC001'), ('closed', 'lost', 'SC001'),
              ('draft', 'lost', 'SC003'), ('nonsense', 'in_progress', 'SC001')) AS b (state, reason, expected);
