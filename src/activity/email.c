@@ -261,7 +261,7 @@ read_mail(CrmOrganization *org, Mail *mail)
 	mail->state = core_result_name(0, 2);
 	mail->reason = core_result_name(0, 3);
 	mail->direction = core_result_name(0, 4);
-	mail->email_id = core_result_int8(0, 5);
+	mail->email_id = core_result_key(0, 5);
 	mail->attempts = core_result_int4(0, 6);
 	mail->is_submitted = core_result_bool(0, 7);
 	return strcmp(core_result_name(0, 1), "email") == 0;

@@ -225,7 +225,7 @@ move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *q
 	{
 		there[i] = (CrmWorkItem) {
 			.id = core_result_int8(i, 1), .record_id = core_result_int8(i, 2), .queue_id = core_result_int8(i, 3),
-			.worker_id = core_result_int8(i, 4), .entity = entity
+			.worker_id = core_result_key(i, 4), .entity = entity
 		};
 		while (at < n && entrants[at].record_id < there[i].record_id)
 			at++;

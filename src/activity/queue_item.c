@@ -175,7 +175,7 @@ lock_item(CrmOrganization *org, int64 id, CrmWorkItem *item)
 		core_refuse_unknown("queue_item", id);
 	item->id = id;
 	item->queue_id = core_result_int8(0, 1);
-	item->worker_id = core_result_int8(0, 2);
+	item->worker_id = core_result_key(0, 2);
 	item->entity = core_result_name(0, 3);
 	item->record_id = core_result_int8(0, 4);
 	if (strcmp(core_result_name(0, 5), "active") != 0)

@@ -150,7 +150,7 @@ load_areas(CrmOrganization *org)
 
 		book->areas[i].place = place_of(tidy(core_result_text(i, 1), false), tidy(core_result_text(i, 2), false),
 										postal, strlen(postal));
-		book->areas[i].territory_id = core_result_int8(i, 4);
+		book->areas[i].territory_id = core_result_key(i, 4);
 		book->longest = Max(book->longest, (int) strlen(postal));
 	}
 	qsort(book->areas, book->n, sizeof(Area), compare_places);

@@ -245,15 +245,15 @@ read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n)
 		policy->id = core_result_int8(i, 1);
 		policy->sort_order = core_result_int4(i, 2);
 		policy->method = distribution_of(core_result_name(i, 3));
-		policy->team_owner_id = core_result_int8(i, 4);
-		policy->territory_id = core_result_int8(i, 5);
+		policy->team_owner_id = core_result_key(i, 4);
+		policy->territory_id = core_result_key(i, 5);
 		policy->lead_source = core_result_text(i, 6);
 		policy->rating = core_result_text(i, 7);
 		policy->capacity.value = core_result(i, 8, INT4OID, &isnull);
 		policy->capacity.isnull = isnull;
 		policy->takes_creators = core_result_bool(i, 9);
 		policy->is_active = core_result_bool(i, 10);
-		policy->queue_id = core_result_int8(i, 11);
+		policy->queue_id = core_result_key(i, 11);
 	}
 	if (name && (*n == 0 || (!policies[0].is_active && by_hand)))
 		refuse_policy(org, name, *n > 0);

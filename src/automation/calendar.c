@@ -369,7 +369,7 @@ load_calendars(CrmOrganization *org)
 		calendar->id = core_result_int8(i, 1);
 		calendar->name = core_result_name(i, 2);
 		calendar->time_zone = core_result_text(i, 3);
-		calendar->territory_id = core_result_int8(i, 4);
+		calendar->territory_id = core_result_key(i, 4);
 		calendar->is_default = core_result_bool(i, 5);
 	}
 	for (uint64 i = 0, n = core_config_rows(org, "working_hours", &select_hours); i < n; i++)

@@ -126,7 +126,7 @@ read_pool(CrmOrganization *org, CrmPolicy *policy, Pool *pool)
 		candidate->owner_id = core_result_int8(i, 1);
 		candidate->weight = core_result_int4(i, 2);
 		candidate->capacity = core_result_int4(i, 3);
-		candidate->territory_id = core_result_int8(i, 4);
+		candidate->territory_id = core_result_key(i, 4);
 		candidate->balance = core_result_int8(i, 5);
 		candidate->open = core_result_int8(i, 6);
 	}

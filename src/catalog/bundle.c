@@ -132,8 +132,8 @@ check_member(CrmRow *row)
 		refuse_member(row, psprintf("is a %s", core_result_name(0, 2)));
 	if (strcmp(core_result_name(0, 3), "retired") == 0 && (ROW_IS_INSERT(row) || row_changed(row, "product_id")))
 		refuse_member(row, NULL);
-	if (row_is_null(row, "unit_id") && core_result_int8(0, 4) != 0)
-		row_set_int8(row, "unit_id", core_result_int8(0, 4));
+	if (row_is_null(row, "unit_id") && core_result_key(0, 4) != 0)
+		row_set_int8(row, "unit_id", core_result_key(0, 4));
 	else if (!row_is_null(row, "unit_id") && !core_result_bool(0, 5))
 		catalog_refuse_unit(row, core_result_name(0, 1));
 }

@@ -115,7 +115,7 @@ read_around(CrmOrganization *org, int64 id)
 		.number = core_result_name(i, COL_NUMBER),
 		.structure = core_result_name(i, COL_STRUCTURE),
 		.state = core_result_name(i, COL_STATE),
-		.parent_id = core_result_int8(i, COL_PARENT),
+		.parent_id = core_result_key(i, COL_PARENT),
 		.is_below = core_result_bool(i, COL_IS_BELOW),
 		.has_units = core_result_bool(i, COL_HAS_UNITS)
 	};

@@ -197,8 +197,8 @@ refuse_product(CrmRow *row, const char *what, const char *hint)
 static void
 check_unit(CrmRow *row)
 {
-	if (row_is_null(row, "unit_id") && core_result_int8(0, COL_DEFAULT_UNIT) != 0)
-		row_set_int8(row, "unit_id", core_result_int8(0, COL_DEFAULT_UNIT));
+	if (row_is_null(row, "unit_id") && core_result_key(0, COL_DEFAULT_UNIT) != 0)
+		row_set_int8(row, "unit_id", core_result_key(0, COL_DEFAULT_UNIT));
 	else if (!row_is_null(row, "unit_id") && !core_result_bool(0, COL_UNIT_FITS))
 		catalog_refuse_unit(row, core_result_name(0, COL_NUMBER));
 }

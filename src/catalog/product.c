@@ -189,8 +189,8 @@ complete_units(CrmRow *row)
 		return;
 	SPI_connect();
 	core_run(row->org, &find_units, args);
-	group_id = core_result_int8(0, 1);
-	base_id = core_result_int8(0, 2);
+	group_id = core_result_key(0, 1);
+	base_id = core_result_key(0, 2);
 	SPI_finish();
 	if (args[1].isnull && group_id != 0)
 		row_set_int8(row, "unit_group_id", group_id);

@@ -125,7 +125,7 @@ check_override(CrmRow *row)
 		return;					/* cut off: the inherited one goes */
 	if (core_run(row->org, &find_overridden, args) > 0)
 	{
-		overridden_id = core_result_int8(0, 1);
+		overridden_id = core_result_key(0, 1);
 		if (strcmp(core_result_name(0, 2), row_name(row, "data_type")) != 0)
 			refuse_property(row, "product_property_overridden_property_id_check",
 							psprintf("it is inherited from \"%s\" as %s", core_result_name(0, 3), core_result_name(0, 2)),

@@ -33,8 +33,8 @@ catalog_convert_quantity(PG_FUNCTION_ARGS)
 	if (args[0].isnull)
 		core_refuse_null("quantity");
 	core_run(org, &convert, args);
-	if (core_result_int8(0, 1) == 0 || core_result_int8(0, 2) == 0)
-		core_refuse_unknown("unit", core_result_int8(0, 1) == 0 ? from : to);
+	if (core_result_key(0, 1) == 0 || core_result_key(0, 2) == 0)
+		core_refuse_unknown("unit", core_result_key(0, 1) == 0 ? from : to);
 	if (!core_result_bool(0, 3))
 		refuse_units(from, to);
 	converted = SPI_datumTransfer(core_result(0, 4, NUMERICOID, &isnull), false, -1);

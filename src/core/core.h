@@ -114,6 +114,7 @@ extern int32 core_result_int4(uint64 row, int column);
 extern Datum core_result_number(uint64 row, int column);
 extern char *core_result_name(uint64 row, int column);
 extern int64 core_result_int8(uint64 row, int column);
+extern int64 core_result_key(uint64 row, int column);
 extern char *core_result_text(uint64 row, int column);
 extern bool core_result_bool(uint64 row, int column);
 
@@ -319,9 +320,9 @@ extern Datum core_date_of(CrmOrganization *org, TimestampTz moment);
 extern char *core_date_text(Datum date);
 extern char *core_moment_text(TimestampTz moment);
 
-/* ---- verify (verify.c) ---- */
+/* ---- verify (verify.c, keys.c) ---- */
 
-/* One invariant: a query of (record_id bigint, detail text), no row = it holds. */
+/* One invariant: a query of (record_id bigint, detail text [, entity text]), no row = it holds. */
 typedef struct CrmCheck
 {
 	const char *name;
@@ -336,5 +337,6 @@ extern void core_add_checks(CrmCheck *checks, int n);
 extern void core_add_built_check(const char *name, const char *entity, CrmCheckBuilder build,
 								 const void *argument);
 extern void core_add_check(const char *name, const char *entity, const char *sql);
+extern void core_add_key_check(void);
 
 #endif							/* CRM_CORE_H */

@@ -605,6 +605,27 @@ require_row(uint64 row)
 }
 
 /* core_result_int8 returns a bigint, 0 for NULL: no key is ever 0. */
+/*
+ * core_result_key returns a key that is stored, 0 for NULL. Keys are positive;
+ * another that got in is refused, or it would pass for none.
+ */
+int64
+core_result_key(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = core_result(row, column, INT8OID, &isnull);
+
+	if (!isnull && DatumGetInt64(value) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("column \"%s\" holds the key %lld", SPI_fname(SPI_tuptable->tupdesc, column),
+						(long long) DatumGetInt64(value)),
+				 errdetail("Keys are positive: 0 would pass for none."),
+				 errhint("sales_crm.verify() lists such records; give them, and what refers to them, other keys.")));
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* core_result_int8 returns a bigint, 0 for NULL. */
 int64
 core_result_int8(uint64 row, int column)
 {

@@ -14,7 +14,7 @@
 
 #include "core/core.h"
 
-#define MAX_CHECK_LISTS 64
+#define MAX_CHECK_LISTS 128
 
 typedef struct CheckList
 {
@@ -131,6 +131,8 @@ run_check(CrmOrganization *org, const CrmCheck *check, CrmStatement *statement, 
 
 		values[2] = core_result(i, 1, INT8OID, &nulls[2]);
 		values[3] = core_result(i, 2, TEXTOID, &nulls[3]);
+		if (SPI_tuptable->tupdesc->natts > 2)	/* a check of many tables says which */
+			values[1] = core_result(i, 3, TEXTOID, &nulls[1]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }

@@ -37,7 +37,7 @@ static CrmStatement lock_order_lines = {
 static CrmStatement recount_lines = {
 	.sql = "UPDATE @sales_order_product l SET quantity_invoiced = s.quantity FROM ("
 	"SELECT x.id, b.quantity_invoiced AS before, coalesce(sum(i.quantity) FILTER (WHERE v.state <> 'canceled' "
-	"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)), 0) AS quantity "
+	"AND " DOCUMENT_BILLS "), 0) AS quantity "
 	"FROM pg_catalog.unnest($1) AS x(id) JOIN @sales_order_product b ON b.sales_order_product_id = x.id "
 	"LEFT JOIN @invoice_product i ON i.sales_order_product_id = x.id "
 	"LEFT JOIN @invoice v ON v.invoice_id = i.invoice_id GROUP BY x.id, b.quantity_invoiced) s "
@@ -82,15 +82,16 @@ static CrmStatement settle_header = {
 	"round((o.total_discount_amount - o.total_line_item_discount_amount) * k.kept, c.decimals) - t.discount AS exact, "
 	"(t.n + 2) * power(10::numeric, -c.decimals) AS cents, "
 	"coalesce(least(greatest(n.total_line_item_amount / nullif(o.total_line_item_amount, 0), 0), 1), 0) AS share, "
-	"$4 AND EXISTS (SELECT FROM @invoice d WHERE d.sales_order_id = $1 AND d.invoice_type = 'down_payment' AND d.state <> 'canceled') AS deducts "
+	"$4 AND EXISTS (SELECT FROM @invoice d WHERE d.sales_order_id = $1 AND d.invoice_type = 'down_payment' AND d.state <> 'canceled' "
+	"AND d.total_amount <> -coalesce((SELECT sum(w.total_amount) FROM @invoice w WHERE w.credited_invoice_id = d.invoice_id AND w.state <> 'canceled'), 0)) AS deducts "
 	"FROM @invoice n JOIN @currency c USING (currency_code) JOIN @sales_order o ON o.sales_order_id = $1, "
 	"LATERAL (SELECT count(*) AS n, coalesce(sum(i.freight_amount), 0) AS freight, coalesce(sum(i.total_discount_amount - i.total_line_item_discount_amount), 0) AS discount, "
 	"coalesce(sum(i.total_discount_amount - i.total_line_item_discount_amount - round((i.total_line_item_amount - "
 	"coalesce((SELECT sum(l.extended_amount - l.tax_amount) FROM @invoice_product l WHERE l.invoice_id = i.invoice_id "
 	"AND l.down_payment_invoice_id IS NOT NULL), 0)) * o.discount_percentage / 100, c.decimals)), 0) AS typed "
 	"FROM @invoice i WHERE i.sales_order_id = $1 AND i.invoice_id <> $2 AND i.state <> 'canceled' "
-	"AND (i.invoice_type = 'invoice' OR EXISTS (SELECT FROM @invoice w WHERE w.invoice_id = i.credited_invoice_id "
-	"AND w.invoice_type <> 'down_payment'))) t, "
+	"AND i.invoice_type <> 'down_payment' AND NOT EXISTS (SELECT FROM @invoice w WHERE w.invoice_id = i.credited_invoice_id "
+	"AND w.invoice_type = 'down_payment')) t, "
 	"LATERAL (SELECT 1 - coalesce(sum((l.extended_amount - l.tax_amount) * l.quantity_returned / l.quantity) "
 	"/ nullif(o.total_line_item_amount, 0), 0) AS kept FROM @sales_order_product l "
 	"WHERE l.sales_order_id = $1 AND l.line_kind = 'standard' AND l.quantity <> 0) k "
@@ -141,6 +142,8 @@ document_invoice_order(PG_FUNCTION_ARGS)
 	document_require_state(&order, is_delivered ? "active submitted fulfilled invoiced" : "active fulfilled invoiced",
 						   "invoiced", "A submitted order is invoiced by fulfill_order(), or by basis => 'delivered'.");
 	document_require_prices(org, &document_order, id);
+	if (!is_delivered && strcmp(order.state, "active") == 0)
+		document_require_credit(org, id);
 	if (is_delivered || is_named)
 	{
 		CrmProgressList list = document_read_progress(org, &document_order, id);
@@ -347,7 +350,8 @@ deduct(CrmOrganization *org, int64 order_id, int64 invoice_id, const char *made_
 /*
  * document_count_invoiced is the AFTER statement trigger of invoice lines: it
  * keeps quantity_invoiced of the order lines they came from. Lines by hand are
- * refused once more when their order was canceled while they waited for it.
+ * refused once more when their order was canceled, or either of the two came
+ * to be another's, while they waited for it.
  */
 Datum
 document_count_invoiced(PG_FUNCTION_ARGS)
@@ -367,7 +371,7 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	document_recount(org, lines, n);
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !core_import_mode &&
 		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
-		document_refuse_canceled(org, lines, n);
+		document_refuse_unfit(org, lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -24,6 +24,7 @@ typedef struct LineCopy
 	CrmLineContext context;
 } LineCopy;
 
+static void settle_type(CrmOrganization *org, int64 invoice_id);
 static void read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_id,
 					   const int64 *chosen, int n_chosen, LineCopy *copy);
 static void check_left_out(int64 line_id, const int64 *chosen, int n_chosen);
@@ -45,6 +46,11 @@ static char *line_insert(CrmOrganization *org, const CrmConversion *conversion,
 #define CHOSEN "coalesce(l.bundle_line_id, l.quote_product_id) = ANY ($2)"
 
 
+static CrmStatement turn_negative = {
+	.sql = "UPDATE @invoice SET invoice_type = 'credit_note', early_payment_date = NULL, early_payment_percentage = NULL "
+	"WHERE invoice_id = $1 AND total_amount < 0",
+	.argtypes = {INT8OID}
+};
 static const Oid read_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, NUMERICARRAYOID};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID, INT8OID, BOOLOID};
 static const Oid lines_types[CRM_MAX_ARGS] = {INT8OID, INT8ARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, BOOLOID, INT4OID, BOOLOID};
@@ -76,7 +82,7 @@ const CrmConversion document_invoice_from_order = {
 	"ELSE i.extended_amount - i.tax_amount END, i.tax_amount, i.manual_discount_amount "
 	"FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
 	"WHERE i.sales_order_product_id = s.sales_order_product_id AND v.state <> 'canceled' "
-	"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)",
+	"AND " DOCUMENT_BILLS,
 	.is_last = true, .is_final = true, .finish = document_finish_invoice
 };
 const CrmConversion document_credit_of_invoice = {
@@ -116,7 +122,19 @@ document_convert(CrmOrganization *org, const CrmConversion *conversion,
 		copy_lines(org, conversion, target_id, &copy);
 	if (conversion->finish && (!copy.is_whole || (copy.has_down_payment && conversion->is_final)))
 		conversion->finish(org, conversion, source_id, target_id);
+	if (target == &document_invoice && !conversion->is_credit)
+		settle_type(org, target_id);
 	return target_id;
+}
+
+/* settle_type makes an invoice that pays out a credit note: sign and type agree. */
+static void
+settle_type(CrmOrganization *org, int64 invoice_id)
+{
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice", .ids = &invoice_id, .n = 1};
+	CrmValue	args[] = {CRM_INT8(invoice_id)};
+
+	lifecycle_run(org, &ticket, &turn_negative, args);
 }
 
 /* read_lines finds the lines to copy, and whether they are the whole document. */
@@ -278,7 +296,7 @@ build_header(CrmOrganization *org, const void *argument)
 			"LATERAL (SELECT coalesce(sum(v.freight_amount), 0) AS freight, "
 			"coalesce(sum(v.discount_amount), 0) AS discount FROM @invoice v "
 			"WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled' "
-			"AND (v.invoice_type = 'invoice' OR v.credited_invoice_id IS NOT NULL)) i) s";
+			"AND v.invoice_type <> 'down_payment') i) s";
 		sources = lifecycle_map_sources(org, conversion->source, target, rest, lengthof(rest));
 	}
 	if (conversion->is_credit)

@@ -112,7 +112,7 @@ static CrmStatement find_lost_deduction = {
 /* The last invoice of an order that a down payment is for, when nothing of it is left that could deduct that. */
 static CrmStatement find_final = {
 	.sql = "SELECT v.invoice_number FROM @invoice d JOIN @invoice v ON v.sales_order_id = d.sales_order_id "
-	"AND v.invoice_type = 'invoice' AND v.state <> 'canceled' WHERE d.invoice_id = $1 "
+	"AND v.invoice_type <> 'down_payment' AND v.credited_invoice_id IS NULL AND v.state <> 'canceled' WHERE d.invoice_id = $1 "
 	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = d.sales_order_id "
 	"AND " DOCUMENT_LEFT_TO_BILL ") ORDER BY v.invoice_id DESC LIMIT 1",
 	.argtypes = {INT8OID}

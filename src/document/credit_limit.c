@@ -26,7 +26,8 @@ static CrmStatement lock_account = {
 
 /*
  * What is open of an account, in base currency: its invoices, and of its
- * orders and this one what is not yet invoiced.
+ * orders that went on, or of which goods are out, and of this one what is not
+ * yet invoiced.
  */
 static CrmStatement read_exposure = {
 	.sql = "SELECT a.name, a.credit_on_hold, l.amount, i.amount, o.amount, o.of_this, o.order_number, "
@@ -40,9 +41,10 @@ static CrmStatement read_exposure = {
 	"max(r.order_number) FILTER (WHERE r.sales_order_id = $2) AS order_number FROM ("
 	"SELECT h.sales_order_id, h.order_number, round(greatest(h.total_amount - (SELECT coalesce(sum(v.total_amount), 0) "
 	"FROM @invoice v WHERE v.sales_order_id = h.sales_order_id AND v.state <> 'canceled' "
-	"AND v.invoice_type <> 'credit_note'), 0) / h.exchange_rate, 4) AS amount FROM @sales_order h "
-	"WHERE h.account_id = a.account_id AND (h.state IN ('submitted', 'fulfilled', 'invoiced') "
-	"OR h.sales_order_id = $2)) r) o WHERE a.account_id = $1",
+	"AND v.credited_invoice_id IS NULL), 0) / h.exchange_rate, 4) AS amount FROM @sales_order h "
+	"WHERE h.account_id = a.account_id AND (h.state IN ('submitted', 'fulfilled', 'invoiced') OR h.sales_order_id = $2 "
+	"OR (h.state = 'active' AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = h.sales_order_id "
+	"AND l.quantity_delivered <> l.quantity_returned)))) r) o WHERE a.account_id = $1",
 	.argtypes = {INT8OID, INT8OID}
 };
 

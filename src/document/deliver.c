@@ -54,6 +54,8 @@ document_deliver_order(PG_FUNCTION_ARGS)
 
 	document_require_state(&order, "active submitted", "delivered",
 						   "Only active and submitted orders are delivered.");
+	if (strcmp(order.state, "active") == 0)
+		document_require_credit(org, id);
 	list = document_read_progress(org, &document_order, id);
 	if (is_named)
 		check_delivery(org, &order, &list, &parts);

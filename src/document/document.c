@@ -24,7 +24,6 @@ static void keep_written(CrmRow *row);
 static void keep_order_line(CrmRow *row);
 static void keep_line(CrmRow *row);
 static void refuse_written(CrmRow *row) pg_attribute_noreturn();
-static void keep_type(CrmRow *row);
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
@@ -147,6 +146,7 @@ add_to_timelines(const CrmEntity *entity)
 static void
 complete_quote(CrmRow *row, CrmTicket *ticket)
 {
+	document_keep_quote(row, ticket);
 	complete_document(row, ticket, &document_quote);
 	fill_validity(row);
 	check_order_of_dates(row, "effective_from", "effective_to", "quote_effective_check");
@@ -156,12 +156,13 @@ static void
 complete_order(CrmRow *row, CrmTicket *ticket)
 {
 	complete_document(row, ticket, &document_order);
+	document_keep_order(row, ticket);
 }
 
 static void
 complete_invoice(CrmRow *row, CrmTicket *ticket)
 {
-	keep_type(row);
+	document_keep_invoice(row, ticket);
 	document_keep_credit(row, ticket);
 	complete_document(row, ticket, &document_invoice);
 	fill_due_date(row);
@@ -177,6 +178,7 @@ complete_quote_line(CrmRow *row, CrmTicket *ticket)
 	if (ticket && ticket->context && !row_is_null(row, "alternative_to_id"))
 		pricing_follow_copy(row, "alternative_to_id", ticket->context);
 	pricing_complete_line(row, ticket, &document_quote.lines);
+	document_check_source(row, ticket, &document_quote);
 }
 
 static void
@@ -187,7 +189,9 @@ complete_order_line(CrmRow *row, CrmTicket *ticket)
 		keep_counted(row, "quantity_invoiced", "invoiced");
 		keep_counted(row, "quantity_delivered", "delivered");
 	}
+	document_keep_order_line(row, ticket);
 	pricing_complete_line(row, ticket, &document_order.lines);
+	document_check_source(row, ticket, &document_order);
 }
 
 /* complete_invoice_line prices a line; one that is edited loses its cents. */
@@ -196,13 +200,13 @@ complete_invoice_line(CrmRow *row, CrmTicket *ticket)
 {
 	bool		is_typed = ticket == NULL && !core_import_mode;
 
-	document_check_billed(row, ticket);
 	if (is_typed && (row_changed(row, "quantity") || row_changed(row, "price_per_unit") ||
 					 row_changed(row, "manual_discount_amount") || row_changed(row, "manual_discount_percentage")))
 		row_set(row, "rounding_amount", money_zero());
 	pricing_complete_line(row, ticket, &document_invoice.lines);
 	if (is_typed)
 		keep_written(row);
+	document_check_source(row, ticket, &document_invoice);
 }
 
 /* keep_counted refuses less of an order line than is invoiced or delivered already. */
@@ -296,23 +300,6 @@ refuse_written(CrmRow *row)
 					   (long long) row_int8(row, "invoice_product_id")),
 			 errhint("Use create_invoice_from_order(), create_credit_note() and cancel_invoice()."),
 			 errtable(row->rel)));
-}
-
-/* keep_type keeps the type of credit notes and down payments that calls made. */
-static void
-keep_type(CrmRow *row)
-{
-	char	   *old = row_changed(row, "invoice_type") && !core_import_mode ? row_old_text(row, "invoice_type") : NULL;
-
-	if (old == NULL || (row_is_null(row, "credited_invoice_id") &&
-						(row_is_null(row, "sales_order_id") || strcmp(old, "down_payment") != 0)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_GENERATED_ALWAYS),
-			 errmsg("the type of an invoice that a call made cannot be changed"),
-			 errdetail("Invoice %s is a %s.", row_text(row, "invoice_number"), old),
-			 errhint("Use cancel_invoice() and make another."),
-			 errtablecol(row->rel, row_column(row, "invoice_type") + 1)));
 }
 
 /* complete_document fills number, customer defaults, addresses, totals, money. */

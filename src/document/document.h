@@ -86,6 +86,21 @@ extern Datum document_quantities(const CrmParts *parts);
 	"AND CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced " \
 	"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END"
 
+/* An invoice v whose lines i count as invoiced on the order lines they name: no down payment, and no credit note but one that a call made. */
+#define DOCUMENT_BILLS \
+	"(v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL " \
+	"OR (v.invoice_type = 'credit_note' AND v.sales_order_id IS NOT NULL AND v.credited_invoice_id IS NULL))"
+
+/* An invoice that is no credit note of another, nor wholly credited. */
+#define DOCUMENT_IS_OWED(v) \
+	"(" v ".credited_invoice_id IS NULL AND NOT EXISTS (SELECT FROM @invoice c WHERE c.credited_invoice_id = " v ".invoice_id " \
+	"AND c.state <> 'canceled' HAVING count(*) > 0 AND sum(c.total_amount) = -" v ".total_amount))"
+
+/* Whether two documents t and s have one customer: the account, else the contact. */
+#define DOCUMENT_CUSTOMER_FITS \
+	"CASE WHEN num_nonnulls(t.account_id, s.account_id) = 0 THEN t.contact_id = s.contact_id " \
+	"ELSE t.account_id IS NOT DISTINCT FROM s.account_id END"
+
 /* ---- convert.c: a document made from another record ---- */
 
 typedef struct CrmConversion
@@ -147,9 +162,18 @@ extern void document_check_cancel(CrmOrganization *org, int64 invoice_id, const 
 extern void document_recount_credited(CrmOrganization *org, int64 credit_note_id);
 extern void document_keep_credit(CrmRow *row, const CrmTicket *ticket);
 
+/* ---- source.c: the lines that lines were made from ---- */
+extern void document_check_source(CrmRow *row, const CrmTicket *ticket, const CrmDocument *document);
+extern void document_add_source_checks(void);
+
+/* ---- bound.c: what was made of a record binds it ---- */
+extern void document_keep_order_line(CrmRow *row, const CrmTicket *ticket);
+extern void document_keep_order(CrmRow *row, const CrmTicket *ticket);
+extern void document_keep_invoice(CrmRow *row, const CrmTicket *ticket);
+extern void document_keep_quote(CrmRow *row, const CrmTicket *ticket);
+
 /* ---- invoice.c ---- */
-extern void document_check_billed(CrmRow *row, const CrmTicket *ticket);
-extern void document_refuse_canceled(CrmOrganization *org, const int64 *order_line_ids, int n);
+extern void document_refuse_unfit(CrmOrganization *org, const int64 *order_line_ids, int n);
 
 /* ---- alternative.c ---- */
 extern void document_check_chosen(CrmOrganization *org, int64 quote_id, const int64 *ids, int n);

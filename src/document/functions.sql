@@ -8,7 +8,7 @@ COMMENT ON FUNCTION create_order_from_opportunity(bigint) IS 'Makes an active or
 
 CREATE FUNCTION create_invoice_from_opportunity(opportunity_id bigint, OUT invoice_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_opportunity';
-COMMENT ON FUNCTION create_invoice_from_opportunity(bigint) IS 'Makes an active invoice with locked prices from an opportunity, without an order, and returns its key. Errors: 22004, P0002. Rule: D§3.4.';
+COMMENT ON FUNCTION create_invoice_from_opportunity(bigint) IS 'Makes an active invoice with locked prices from an opportunity, without an order, and returns its key; a credit note where it comes to less than nothing. Errors: 22004, P0002. Rule: D§3.4.';
 
 CREATE FUNCTION activate_quote(quote_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_activate_quote';
@@ -69,7 +69,7 @@ CREATE FUNCTION deliver_order(
     delivery_date date DEFAULT NULL,
     OUT delivery_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_deliver_order';
-COMMENT ON FUNCTION deliver_order(bigint, jsonb, date) IS 'Delivers an active or submitted order, in part or whole: a row of delivery with its lines, quantity_delivered of the order lines grows; the order''s state stays; returns the key of the delivery. lines: [{"sales_order_product_id": 1, "quantity": 6}], each line once, quantities in the unit of the line and with its sign; default all that is open. delivery_date: default today. Notes are not delivered. Errors: 22004, 22023 lines, P0002, SC001 state, SC010 more than ordered (beyond over_quantity_percentage), SC011 nothing open, SC016 quantity. Rule: D§10 11.';
+COMMENT ON FUNCTION deliver_order(bigint, jsonb, date) IS 'Delivers an active or submitted order, in part or whole: a row of delivery with its lines, quantity_delivered of the order lines grows; the order''s state stays; returns the key of the delivery. lines: [{"sales_order_product_id": 1, "quantity": 6}], each line once, quantities in the unit of the line and with its sign; default all that is open. delivery_date: default today. Notes are not delivered. Errors: 22004, 22023 lines, P0002, SC001 state, SC010 more than ordered (beyond over_quantity_percentage), SC011 nothing open, SC016 quantity, SC018 an order not submitted before whose customer is on credit hold or over his credit limit. Rule: D§10 11.';
 
 CREATE FUNCTION return_order(sales_order_id bigint, lines jsonb, OUT delivery_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_return_order';
@@ -81,7 +81,7 @@ CREATE FUNCTION create_invoice_from_order(
     lines jsonb DEFAULT NULL,
     OUT invoice_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_invoice_order';
-COMMENT ON FUNCTION create_invoice_from_order(bigint, text, jsonb) IS 'Invoices, with locked prices, what is not yet invoiced of an order, and returns the key of the invoice. basis: ordered (from active, fulfilled or invoiced) takes what is ordered less returned and invoiced; delivered (from submitted too) what is delivered less returned and invoiced. lines: [{"sales_order_product_id": 1, "quantity": 6}], only these lines and quantities; default all. A part takes its share of discounts, tax and freight, the last part what is left, so that all parts come to the order to the cent; the one that leaves nothing deducts the down payments, each by a negative line. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, 22023 basis or lines, P0002, SC001 state, SC005 a line has no price, SC010 more than ordered (beyond over_quantity_percentage) or delivered, SC011 nothing left, SC016 quantity. Rule: D§3.6.';
+COMMENT ON FUNCTION create_invoice_from_order(bigint, text, jsonb) IS 'Invoices, with locked prices, what is not yet invoiced of an order, and returns the key of the invoice. basis: ordered (from active, fulfilled or invoiced) takes what is ordered less returned and invoiced; delivered (from submitted too) what is delivered less returned and invoiced. lines: [{"sales_order_product_id": 1, "quantity": 6}], only these lines and quantities; default all. A part takes its share of discounts, tax and freight, the last part what is left, so that all parts come to the order to the cent; the one that leaves nothing deducts the down payments, each by a negative line. The state of the order stays, unless the setting mark_order_invoiced moves a fulfilled one on. Errors: 22004, 22023 basis or lines, P0002, SC001 state, SC005 a line has no price, SC010 more than ordered (beyond over_quantity_percentage) or delivered, SC011 nothing left, SC016 quantity, SC018 as ordered, of an order not submitted before whose customer is on credit hold or over his credit limit. What comes to less than nothing is a credit note. Rule: D§3.6.';
 
 CREATE FUNCTION create_down_payment_invoice(
     sales_order_id bigint,
@@ -101,7 +101,7 @@ COMMENT ON FUNCTION lock_order_pricing(bigint) IS 'Keeps the prices of an active
 
 CREATE FUNCTION unlock_order_pricing(sales_order_id bigint, OUT is_price_locked boolean)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_unlock_order';
-COMMENT ON FUNCTION unlock_order_pricing(bigint) IS 'Lets an active order follow the catalogue and prices it anew at once; overridden prices and write-ins stay; returns false. Errors: 22004, P0002, SC002 read-only. Rule: D§3.8.';
+COMMENT ON FUNCTION unlock_order_pricing(bigint) IS 'Lets an active order follow the catalogue and prices it anew at once; overridden prices, write-ins and lines that are invoiced stay; returns false. Errors: 22004, P0002, SC002 read-only. Rule: D§3.8.';
 
 CREATE FUNCTION lock_invoice_pricing(invoice_id bigint, OUT is_price_locked boolean)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_lock_invoice';
@@ -118,7 +118,7 @@ CREATE FUNCTION pay_invoice(
     reference text DEFAULT NULL,
     OUT state text
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_pay_invoice';
-COMMENT ON FUNCTION pay_invoice(bigint, numeric, date, text) IS 'Takes a payment on an active or partly paid invoice and returns its state, paid. amount: in the invoice''s currency, default all that is open; a part makes it paid/partial, the rest paid/complete. payment_date: default today. Up to early_payment_date what is open less early_payment_percentage of the total settles the invoice, and is the default. Errors: 22004, P0002, SC001 canceled or fully paid, SC010 more than is open. Rule: D§3.7.';
+COMMENT ON FUNCTION pay_invoice(bigint, numeric, date, text) IS 'Takes a payment on an active or partly paid invoice and returns its state, paid. amount: in the invoice''s currency, default all that is open; a part makes it paid/partial, the rest paid/complete. payment_date: default today. Up to early_payment_date what is open less early_payment_percentage of the total settles the invoice, and is the default. Errors: 22004, P0002, SC001 canceled or fully paid, SC010 more than is open, an invoice with a negative total or a credit note with a positive one. Rule: D§3.7.';
 
 CREATE FUNCTION cancel_payment(payment_id bigint, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_payment';
@@ -134,7 +134,7 @@ COMMENT ON FUNCTION count_invoiced() IS 'Trigger, AFTER each statement on invoic
 
 CREATE FUNCTION recount_invoice() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_recount_invoice';
-COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice, and credit notes made by create_credit_note(), count for quantity_invoiced of their order lines.';
+COMMENT ON FUNCTION recount_invoice() IS 'Trigger, AFTER each row of invoice whose invoice_type changes: only invoices of type invoice, and credit notes that a call made, count for quantity_invoiced of their order lines.';
 
 CREATE FUNCTION offer_terms() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_offer_terms';

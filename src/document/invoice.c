@@ -15,6 +15,7 @@ typedef struct Invoice
 	int64		id;
 	char	   *state;
 	char	   *number;
+	bool		is_credit_note;
 	Datum		total;
 	Datum		paid;
 	Datum		balance;
@@ -31,13 +32,14 @@ static void refuse_amount(const Invoice *invoice, Datum amount);
 static void settle(CrmOrganization *org, const Invoice *invoice, const CrmMove *move);
 static void refuse_saving(const Invoice *invoice);
 static void refuse_paid(const Invoice *invoice);
+static void check_sign(const Invoice *invoice);
 static void recount(CrmOrganization *org, int64 invoice_id);
 static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
 
 static CrmStatement lock_one = {
 	.sql = "SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals, "
 	"greatest(CASE WHEN v.invoice_type <> 'credit_note' AND $2 <= v.early_payment_date "
-	"THEN round(v.total_amount * v.early_payment_percentage / 100, c.decimals) END, 0) "
+	"THEN round(v.total_amount * v.early_payment_percentage / 100, c.decimals) END, 0), v.invoice_type = 'credit_note' "
 	"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF v",
 	.argtypes = {INT8OID, DATEOID}
 };
@@ -75,9 +77,13 @@ static CrmStatement clear_discount = {
 	.sql = "UPDATE @payment SET discount_amount = 0 WHERE payment_id = $1",
 	.argtypes = {INT8OID}
 };
-static CrmStatement find_canceled_order = {
-	.sql = "SELECT o.order_number FROM @sales_order o JOIN @sales_order_product l USING (sales_order_id) "
-	"WHERE l.sales_order_product_id = ANY ($1) AND o.state = 'canceled'",
+/* Orders of lines that an invoice by hand bills, and that do not let it by now: canceled, or no longer fitting. */
+static CrmStatement find_unfit_order = {
+	.sql = "SELECT s.order_number, s.state = 'canceled' FROM @sales_order s JOIN @sales_order_product l USING (sales_order_id) "
+	"WHERE l.sales_order_product_id = ANY ($1) AND (s.state = 'canceled' OR EXISTS (SELECT FROM @invoice_product i "
+	"JOIN @invoice t USING (invoice_id) WHERE i.sales_order_product_id = l.sales_order_product_id AND t.sales_order_id IS NULL "
+	"AND t.state <> 'canceled' AND (t.invoice_type = 'down_payment' OR NOT coalesce(" DOCUMENT_CUSTOMER_FITS ", false) "
+	"OR t.currency_code <> s.currency_code OR (i.product_id, i.unit_id, i.line_kind) IS DISTINCT FROM (l.product_id, l.unit_id, l.line_kind)))) LIMIT 1",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement lines_of_order = {
@@ -136,6 +142,7 @@ document_pay_invoice(PG_FUNCTION_ARGS)
 	lifecycle_require(org, &move, id, invoice.state);
 	if (strcmp(invoice.state, "paid") == 0 && money_is_zero(invoice.balance))
 		refuse_paid(&invoice);
+	check_sign(&invoice);
 	amount = amount_to_pay(&invoice, core_value_argument(fcinfo, 1));
 	if (money_compare(amount, least) != 0)
 		invoice.discount = money_zero();
@@ -244,32 +251,22 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	return core_end_text("canceled");
 }
 
-/* document_check_billed refuses a line by hand that bills a line of a canceled order; calls have looked themselves. */
+/* document_refuse_unfit refuses to bill order lines by hand when their order is canceled by now, or does not fit any more. */
 void
-document_check_billed(CrmRow *row, const CrmTicket *ticket)
-{
-	int64		id = row_int8(row, "sales_order_product_id");
-
-	if (ticket || core_import_mode || row_is_null(row, "sales_order_product_id") ||
-		(ROW_IS_UPDATE(row) && !row_changed(row, "sales_order_product_id")))
-		return;
-	SPI_connect();
-	document_refuse_canceled(row->org, &id, 1);
-	SPI_finish();
-}
-
-/* document_refuse_canceled refuses to bill order lines when their order is canceled by now. */
-void
-document_refuse_canceled(CrmOrganization *org, const int64 *order_line_ids, int n)
+document_refuse_unfit(CrmOrganization *org, const int64 *order_line_ids, int n)
 {
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(order_line_ids, n))};
+	bool		is_canceled;
 
-	if (core_run_newest(org, &find_canceled_order, args) == 0)
+	if (core_run_newest(org, &find_unfit_order, args) == 0)
 		return;
+	is_canceled = core_result_bool(0, 2);
 	ereport(ERROR,
-			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-			 errmsg("a line of a canceled order cannot be invoiced"),
-			 errdetail("Order %s is canceled.", core_result_text(0, 1)),
+			(errcode(is_canceled ? ERRCODE_CRM_INVALID_STATE_TRANSITION : ERRCODE_CHECK_VIOLATION),
+			 is_canceled ? errmsg("a line of a canceled order cannot be invoiced")
+			 : errmsg("the line bills an order line that does not fit it any more"),
+			 is_canceled ? errdetail("Order %s is canceled.", core_result_text(0, 1))
+			 : errdetail("Customer, currency, product, unit or kind in order %s are others than on the invoice.", core_result_text(0, 1)),
 			 errhint("Leave sales_order_product_id out, or bill a line of another order."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice_product"),
 			 err_generic_string(PG_DIAG_COLUMN_NAME, "sales_order_product_id")));
@@ -357,9 +354,29 @@ lock_invoice(CrmOrganization *org, int64 id, CrmValue payment_date)
 	invoice.balance = core_result_number(0, 5);
 	invoice.decimals = core_result_int4(0, 6);
 	invoice.discount = core_result_number(0, 7);
+	invoice.is_credit_note = core_result_bool(0, 8);
 	if (money_compare(invoice.balance, invoice.discount) <= 0)
 		invoice.discount = money_zero();
 	return invoice;
+}
+
+/* check_sign keeps money from going out by an invoice, and from coming in by a credit note. */
+static void
+check_sign(const Invoice *invoice)
+{
+	int			side = money_compare(invoice->total, money_zero());
+
+	if (side == 0 || invoice->is_credit_note == (side < 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_QUANTITY_OR_AMOUNT_EXCEEDED),
+			 invoice->is_credit_note ? errmsg("a credit note with a positive total cannot be paid")
+			 : errmsg("an invoice with a negative total cannot be paid"),
+			 errdetail("%s %s comes to %s.", invoice->is_credit_note ? "Credit note" : "Invoice", invoice->number,
+					   money_text(invoice->total)),
+			 errhint("Correct its lines, or cancel it and make another: money comes in by an invoice, and goes out by a credit note."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice"),
+			 err_generic_string(PG_DIAG_COLUMN_NAME, "invoice_type")));
 }
 
 /* amount_to_pay returns what is paid now: on the side of the balance, and no more than it. */

@@ -33,8 +33,7 @@ static CrmStatement insert_close = {
 static CrmStatement find_live_invoice = {
 	.sql = "SELECT v.invoice_number FROM @invoice v WHERE v.invoice_id IN (SELECT invoice_id FROM @invoice WHERE sales_order_id = $1 "
 	"UNION ALL SELECT i.invoice_id FROM @sales_order_product l JOIN @invoice_product i USING (sales_order_product_id) "
-	"WHERE l.sales_order_id = $1) AND v.state <> 'canceled' AND v.credited_invoice_id IS NULL AND NOT EXISTS (SELECT FROM @invoice c WHERE c.credited_invoice_id = v.invoice_id "
-	"AND c.state <> 'canceled' HAVING count(*) > 0 AND sum(c.total_amount) = -v.total_amount) LIMIT 1",
+	"WHERE l.sales_order_id = $1) AND v.state <> 'canceled' AND " DOCUMENT_IS_OWED("v") " LIMIT 1",
 	.argtypes = {INT8OID}
 };
 

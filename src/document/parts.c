@@ -130,7 +130,7 @@ document_read_progress(CrmOrganization *org, const CrmDocument *document, int64 
 		line->returned = core_result_number(i, 7);
 		line->taken = core_result_number(i, 8);
 		line->is_deduction = core_result_bool(i, 9);
-		line->bundle_id = core_result_int8(i, 10);
+		line->bundle_id = core_result_key(i, 10);
 	}
 	return list;
 }

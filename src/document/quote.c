@@ -83,9 +83,13 @@ static CrmStatement find_deal = {
 	.sql = "SELECT opportunity_id FROM @quote WHERE quote_id = $1",
 	.argtypes = {INT8OID}
 };
+/* The total of an order in the currency of a deal, which need not be that of its quote. */
 static CrmStatement order_total = {
-	.sql = "SELECT total_amount FROM @sales_order WHERE sales_order_id = $1",
-	.argtypes = {INT8OID}
+	.sql = "SELECT CASE WHEN o.currency_code = d.currency_code THEN o.total_amount "
+	"ELSE round(o.total_amount / o.exchange_rate * d.exchange_rate, c.decimals) END "
+	"FROM @sales_order o, @opportunity d JOIN @currency c USING (currency_code) "
+	"WHERE o.sales_order_id = $1 AND d.opportunity_id = $2",
+	.argtypes = {INT8OID, INT8OID}
 };
 
 PG_FUNCTION_INFO_V1(document_activate_quote);
@@ -154,8 +158,8 @@ document_revise_quote(PG_FUNCTION_ARGS)
 
 	if (core_run(org, &find_deal, args) == 0)
 		core_refuse_unknown("quote", id);
-	if (core_result_int8(0, 1) != 0)
-		(void) lifecycle_lock(org, &opportunity_entity, core_result_int8(0, 1));
+	if (core_result_key(0, 1) != 0)
+		(void) lifecycle_lock(org, &opportunity_entity, core_result_key(0, 1));
 	core_run(org, &lock_revisions, args);
 	n = (int) core_run_newest(org, &read_revisions, args);	/* with one made meanwhile */
 	quotes = read_quotes(n);
@@ -199,7 +203,7 @@ document_accept_quote(PG_FUNCTION_ARGS)
 
 	if (core_run(org, &find_deal, args) == 0)
 		core_refuse_unknown("quote", id);
-	deal = core_result_int8(0, 1);
+	deal = core_result_key(0, 1);
 	if (deal != 0)
 		deal_state = lifecycle_lock(org, &opportunity_entity, deal);
 	if (deal != 0)
@@ -336,14 +340,15 @@ settle_others(CrmOrganization *org, int64 opportunity_id, int64 quote_id,
 static void
 win_deal(CrmOrganization *org, const Quote *quote, const char *state, int64 order_id)
 {
-	CrmValue	args[] = {CRM_INT8(order_id)};
+	CrmValue	args[] = {CRM_INT8(order_id), CRM_INT8(quote->opportunity_id)};
 	CrmDealClose close = {
 		.made_by = "accept_quote", .to = "won", .actual_close_date = CRM_NULL
 	};
 
 	if (strcmp(state, "open") != 0)
 		return;
-	core_run(org, &order_total, args);
+	if (core_run(org, &order_total, args) == 0)
+		core_refuse_unknown("opportunity", quote->opportunity_id);
 	close.actual_revenue.value = core_result(0, 1, NUMERICOID, &close.actual_revenue.isnull);
 	(void) opportunity_close(org, quote->opportunity_id, state, &close);
 }
@@ -441,7 +446,7 @@ read_quotes(int n)
 	for (int i = 0; i < n; i++)
 	{
 		quotes[i].quote_id = core_result_int8(i, 1);
-		quotes[i].opportunity_id = core_result_int8(i, 2);
+		quotes[i].opportunity_id = core_result_key(i, 2);
 		quotes[i].state = core_result_name(i, 3);
 		quotes[i].number = core_result_name(i, 4);
 		quotes[i].revision = core_result_int4(i, 5);

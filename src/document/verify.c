@@ -61,7 +61,7 @@ static CrmCheck checks[] = {
 			.sql = "SELECT l.sales_order_product_id, 'quantity_invoiced ' || l.quantity_invoiced || ', invoices say ' || s.quantity FROM @sales_order_product l, "
 			"LATERAL (SELECT coalesce(sum(i.quantity), 0) AS quantity FROM @invoice_product i JOIN @invoice v USING (invoice_id) "
 			"WHERE i.sales_order_product_id = l.sales_order_product_id AND v.state <> 'canceled' "
-			"AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL)) s "
+			"AND " DOCUMENT_BILLS ") s "
 			"WHERE s.quantity <> l.quantity_invoiced"}},
 	{"more_than_ordered", "sales_order_product", {
 			.sql = "SELECT l.sales_order_product_id, 'ordered ' || l.quantity || ', delivered ' || l.quantity_delivered || "
@@ -139,6 +139,38 @@ static CrmCheck checks[] = {
 			"FROM @invoice o, LATERAL (SELECT coalesce(sum(n.early_payment_discount_amount), 0) AS saved FROM @invoice n "
 			"WHERE n.credited_invoice_id = o.invoice_id AND n.state <> 'canceled') t "
 			"WHERE t.saved <> 0 AND abs(t.saved) > abs(o.early_payment_discount_amount)"}},
+	{"type_of_invoice", "invoice", {
+			.sql = "SELECT invoice_id, 'of type ' || invoice_type || ', but takes an invoice back' FROM @invoice "
+			"WHERE credited_invoice_id IS NOT NULL AND invoice_type <> 'credit_note'"}},
+	{"sign_of_payment", "payment", {
+			.sql = "SELECT p.payment_id, p.amount || ' paid on ' || v.invoice_number || ' of type ' || v.invoice_type FROM @payment p "
+			"JOIN @invoice v USING (invoice_id) WHERE p.canceled_at IS NULL AND (p.amount < 0) <> (v.invoice_type = 'credit_note')"}},
+	{"invoice_of_order", "invoice", {
+			.sql = "SELECT t.invoice_id, 'customer, currency or opportunity is not that of order ' || s.order_number FROM @invoice t "
+			"JOIN @sales_order s USING (sales_order_id) WHERE t.state <> 'canceled' AND " DOCUMENT_IS_OWED("t") " "
+			"AND (NOT coalesce(" DOCUMENT_CUSTOMER_FITS ", false) OR t.currency_code <> s.currency_code OR t.opportunity_id IS DISTINCT FROM s.opportunity_id)"}},
+	{"opportunity_of_order", "sales_order", {
+			.sql = "SELECT o.sales_order_id, 'its opportunity is not that of its quote' FROM @sales_order o JOIN @quote q USING (quote_id) "
+			"WHERE o.opportunity_id IS DISTINCT FROM q.opportunity_id"}},
+	{"invoiced_line", "sales_order_product", {	/* what its invoices took over, where nobody wrote on these */
+			.sql = "SELECT l.sales_order_product_id, 'price ' || l.price_per_unit || ', invoiced at ' || s.price FROM @sales_order_product l, "
+			"LATERAL (SELECT min(i.price_per_unit) AS price, bool_and(i.is_copied AND i.row_version = 1) AS untouched, "
+			"bool_or((i.price_per_unit, i.manual_discount_percentage, i.tax_category) IS DISTINCT FROM (l.price_per_unit, l.manual_discount_percentage, l.tax_category) "
+			"OR (i.quantity = l.quantity AND i.tax_details IS NULL AND i.tax_amount <> l.tax_amount) "
+			"OR (i.quantity = l.quantity AND l.manual_discount_percentage IS NULL AND i.manual_discount_amount <> l.manual_discount_amount)) AS differs "
+			"FROM @invoice_product i JOIN @invoice v USING (invoice_id) WHERE i.sales_order_product_id = l.sales_order_product_id "
+			"AND v.state <> 'canceled' AND v.invoice_type <> 'down_payment') s "
+			"WHERE l.quantity_invoiced <> 0 AND s.untouched AND s.differs"}},
+	{"invoiced_discount", "sales_order", {	/* the same of its header; freight and discount of one invoice of all of it */
+			.sql = "SELECT o.sales_order_id, 'discount ' || o.discount_percentage || ' % and ' || o.discount_amount || ', freight ' || o.freight_amount || "
+			"', on invoice ' || v.invoice_number || ' ' || v.discount_percentage || ' % and ' || v.discount_amount || ', ' || v.freight_amount "
+			"FROM @sales_order o JOIN @invoice v USING (sales_order_id) WHERE v.state <> 'canceled' AND v.invoice_type = 'invoice' "
+			"AND v.modified_at = v.created_at AND NOT EXISTS (SELECT FROM @invoice_product i WHERE i.invoice_id = v.invoice_id "
+			"AND (i.down_payment_invoice_id IS NOT NULL OR NOT i.is_copied OR i.row_version > 1)) "
+			"AND NOT EXISTS (SELECT FROM @invoice x WHERE x.sales_order_id = o.sales_order_id AND x.invoice_id <> v.invoice_id AND x.state <> 'canceled') "
+			"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard' AND l.quantity <> l.quantity_invoiced) "
+			"AND v.total_line_item_amount = o.total_line_item_amount AND v.total_line_item_amount <> 0 "
+			"AND (o.discount_percentage, o.discount_amount, o.freight_amount) <> (v.discount_percentage, v.discount_amount, v.freight_amount)"}},
 	{"paid_state", "invoice", {
 			.sql = "SELECT invoice_id, state || '/' || status_reason || ' with a balance of ' || balance_amount FROM @invoice "
 			"WHERE (state = 'paid' AND (status_reason = 'complete') <> (balance_amount = 0)) "
@@ -154,6 +186,7 @@ document_add_checks(void)
 	};
 
 	core_add_checks(checks, lengthof(checks));
+	document_add_source_checks();
 	for (int i = 0; i < lengthof(with_history); i++)
 		add_history(with_history[i]);
 	add_sums(&opportunity_entity, &opportunity_lines);

@@ -63,8 +63,8 @@ lead_read_plans(CrmOrganization *org, const int64 *ids, int n, bool lock, int *f
 		plans[i].state = core_result_name(i, 2);
 		plans[i].company_name = core_result_text(i, 3);
 		plans[i].person_name = core_result_text(i, 4);
-		plans[i].account_id = core_result_int8(i, 5);
-		plans[i].contact_id = core_result_int8(i, 6);
+		plans[i].account_id = core_result_key(i, 5);
+		plans[i].contact_id = core_result_key(i, 6);
 		plans[i].subject = core_result_text(i, 7);
 	}
 	return plans;
@@ -159,9 +159,9 @@ join_opportunity(CrmOrganization *org, LeadPlan *plan, const LeadWish *wish)
 			   "Join an open opportunity, reopen this one, or leave opportunity_id out.");
 	plan->opportunity_id = wish->opportunity_id;
 	if (plan->account_id == 0)
-		plan->account_id = core_result_int8(0, 2);
+		plan->account_id = core_result_key(0, 2);
 	if (plan->contact_id == 0 && plan->person_name == NULL)
-		plan->contact_id = core_result_int8(0, 3);
+		plan->contact_id = core_result_key(0, 3);
 }
 
 static bool
@@ -200,5 +200,5 @@ account_of_contact(CrmOrganization *org, int64 contact_id)
 
 	if (core_run(org, &read_account_of_contact, args) == 0)
 		core_refuse_unknown("contact", contact_id);
-	return core_result_int8(0, 1);
+	return core_result_key(0, 1);
 }

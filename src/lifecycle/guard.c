@@ -18,6 +18,7 @@
 static void guard_insert(CrmRow *row, const CrmEntity *entity);
 static void guard_update(CrmRow *row, const CrmEntity *entity);
 static void guard_delete(CrmRow *row, const CrmEntity *entity);
+static void check_key(CrmRow *row, const CrmEntity *entity);
 static void check_birth(CrmRow *row, const CrmEntity *entity, CrmTicket *ticket);
 static void refuse_birth(CrmRow *row, const CrmEntity *entity, const char *state);
 static void reset_computed(CrmRow *row, const CrmEntity *entity);
@@ -102,6 +103,7 @@ guard_insert(CrmRow *row, const CrmEntity *entity)
 
 	if (entity->made_by_calls && ticket == NULL && !core_import_mode)
 		refuse_birth(row, entity, NULL);
+	check_key(row, entity);
 	stamp_insert(row);
 	if (row_has(row, "state") && row_has(row, "owner_id") && row_is_null(row, "owner_id"))
 		row_set_int8(row, "owner_id", security_acting_owner(row->org));
@@ -158,6 +160,22 @@ guard_delete(CrmRow *row, const CrmEntity *entity)
 		refuse_read_only(row, entity, state, NULL);
 	if (entity->before_delete)
 		entity->before_delete(row);
+}
+
+/* check_key refuses a key of 0 or less, as a CHECK does where there is one: 0 would pass for none. */
+static void
+check_key(CrmRow *row, const CrmEntity *entity)
+{
+	if (!has_id(row, entity) || row_is_null(row, entity->key) || key_of(row, entity) > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("the key of %s must be more than 0", lifecycle_one(entity)),
+			 errdetail("%s is %lld.", entity->key, (long long) key_of(row, entity)),
+			 errhint("Leave %s out: the database gives each row its key.", entity->key),
+			 errtablecol(row->rel, row_column(row, entity->key) + 1),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+								psprintf("%s_%s_check", RelationGetRelationName(row->rel), entity->key))));
 }
 
 /* check_birth gives a new row its first state and reason, and refuses any other. */

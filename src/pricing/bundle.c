@@ -223,14 +223,14 @@ read_place(CrmRow *row, CrmLines *lines)
 		return "the document has no such line";
 	if (strcmp(core_result_name(0, 2), "bundle") != 0)
 		return "that line is no bundle";
-	if (core_result_int8(0, 4) == 0)
+	if (core_result_key(0, 4) == 0)
 		return "the bundle has no such member in that unit";
 	if (core_result_bool(0, 5) && !core_import_mode)
 		return "a required member comes with its bundle";
 	if (core_result_bool(0, 6))
 		return "the member is there already";
 	row_set_text(row, "product_type", core_result_bool(0, 5) ? REQUIRED : OPTIONAL);
-	row_set_int8(row, "product_association_id", core_result_int8(0, 4));
+	row_set_int8(row, "product_association_id", core_result_key(0, 4));
 	row_set_text(row, "line_kind", core_result_name(0, 3));
 	return NULL;
 }

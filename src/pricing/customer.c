@@ -41,7 +41,7 @@ pricing_read_customer(CrmOrganization *org, int64 account_id, int64 contact_id,
 	{
 		MemoryContextSwitchTo(caller);
 		customer->name = core_result_text(0, 1);
-		customer->price_list_id = core_result_int8(0, 2);
+		customer->price_list_id = core_result_key(0, 2);
 		customer->currency_code = core_result_text(0, 3);
 		customer->payment_terms = core_result_text(0, 4);
 	}

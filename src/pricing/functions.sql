@@ -8,7 +8,7 @@ COMMENT ON FUNCTION follow_price_list() IS 'Trigger, AFTER UPDATE of a document'
 
 CREATE FUNCTION reprice(entity text, id bigint, OUT total_amount numeric)
   LANGUAGE c AS 'MODULE_PATHNAME', 'pricing_reprice_document';
-COMMENT ON FUNCTION reprice(text, bigint) IS 'Prices the catalogue lines of an open document anew as the catalogue stands and returns its total, in its currency. entity: opportunity, quote, sales_order or invoice; id: its key. Overridden prices and write-ins stay. Errors: 22004, 22023 unknown entity, P0002, SC002 read-only or its prices are locked. Rule: D§3.8.';
+COMMENT ON FUNCTION reprice(text, bigint) IS 'Prices the catalogue lines of an open document anew as the catalogue stands and returns its total, in its currency. entity: opportunity, quote, sales_order or invoice; id: its key. Overridden prices, write-ins and order lines that are invoiced stay. Errors: 22004, 22023 unknown entity, P0002, SC002 read-only or its prices are locked. Rule: D§3.8.';
 
 CREATE FUNCTION explain_price(entity text, line_id bigint, OUT step integer, OUT rule text, OUT input text, OUT result numeric)
   RETURNS SETOF record STABLE

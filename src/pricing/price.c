@@ -74,6 +74,7 @@ static const Method methods[] = {
 };
 
 static char *select_context(const CrmLines *lines, const char *price_list, const char *from);
+static bool is_invoiced(const CrmRow *row);
 static void read_offer(CrmOffer *offer);
 static CrmValue number_at(int column);
 static bool is_open(CrmOrganization *org, const CrmOffer *offer);
@@ -159,7 +160,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	if (!is_optional && text_is(offer->product_state, "under_revision"))
 		core_run(row->org, &lines->wide_context, args);
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
-	context->is_locked = core_result_bool(0, COL_LOCKED);
+	context->is_locked = core_result_bool(0, COL_LOCKED) || is_invoiced(row);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
 	offer->currency = core_result_text(0, COL_CURRENCY);
 	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE) == TIMESTAMPTZOID ? TIMESTAMPTZOID : DATEOID;
@@ -173,6 +174,14 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	return true;
 }
 
+/* is_invoiced tells whether a line is invoiced in part: it keeps its price and rates, whatever its document does. */
+static bool
+is_invoiced(const CrmRow *row)
+{
+	return ROW_IS_UPDATE(row) && !row_is_null(row, "quantity_invoiced") &&
+		!money_is_zero(row_datum(row, "quantity_invoiced"));
+}
+
 /* read_offer takes the catalogue's part of the context apart. */
 static void
 read_offer(CrmOffer *offer)
@@ -180,12 +189,12 @@ read_offer(CrmOffer *offer)
 	offer->product_name = core_result_text(0, COL_PRODUCT_NAME);
 	offer->is_bundle = core_result_bool(0, COL_IS_BUNDLE);
 	offer->unit_group_id = core_result_int8(0, COL_UNIT_GROUP);
-	offer->default_unit_id = core_result_int8(0, COL_DEFAULT_UNIT);
+	offer->default_unit_id = core_result_key(0, COL_DEFAULT_UNIT);
 	offer->quantity_decimals = core_result_int4(0, COL_QUANTITY_DECIMALS);
 	offer->product_currency = core_result_text(0, COL_PRODUCT_CURRENCY);
 	for (int i = 0; i < N_BASES; i++)
 		offer->basis[i] = number_at(COL_LIST_PRICE + i);
-	offer->price_list_id = core_result_int8(0, COL_PRICE_LIST);
+	offer->price_list_id = core_result_key(0, COL_PRICE_LIST);
 	offer->method = core_result_text(0, COL_METHOD);
 	offer->amount = number_at(COL_AMOUNT);
 	offer->percentage = number_at(COL_PERCENTAGE);
@@ -193,7 +202,7 @@ read_offer(CrmOffer *offer)
 	offer->rounding_option = core_result_text(0, COL_ROUNDING_OPTION);
 	offer->rounding_amount = number_at(COL_ROUNDING_AMOUNT);
 	offer->is_whole = core_result_bool(0, COL_IS_WHOLE);
-	offer->discount_list_id = core_result_int8(0, COL_DISCOUNT_LIST);
+	offer->discount_list_id = core_result_key(0, COL_DISCOUNT_LIST);
 }
 
 static CrmValue

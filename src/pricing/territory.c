@@ -89,7 +89,7 @@ load_territories(CrmOrganization *org)
 		TerritoryEntry *entry;
 		bool		found;
 
-		*list = core_result_int8(i, 2);
+		*list = core_result_key(i, 2);
 		entry = hash_search(all, &owner_id, HASH_ENTER, &found);
 		if (!found)
 			entry->lists = NIL;

@@ -123,7 +123,7 @@ flow_find(CrmOrganization *org, FlowEntity entity, int64 record_id, const char *
 											  "ORDER BY " FLOW_SQL_ALLOWED " DESC, (i.state = 'active') = $4 DESC, i.last_used_at DESC, i.process_instance_id DESC LIMIT 1",
 											  flow_works_on(entity)), types);
 
-	return core_run(org, find, args) > 0 ? core_result_int8(0, 1) : 0;
+	return core_run(org, find, args) > 0 ? core_result_key(0, 1) : 0;
 }
 
 /* flow_works_on returns, in SQL text, whether instance i works on record $1 of a table, whose name is $2. */
@@ -163,7 +163,7 @@ flow_load(CrmOrganization *org, int64 id)
 	flow->state = core_result_name(0, 4);
 	flow->path_length = core_result_int4(0, 5);
 	for (int i = 0; i < FLOW_KNOWN; i++)
-		flow->records[i] = core_result_int8(0, 6 + i);
+		flow->records[i] = core_result_key(0, 6 + i);
 	read_stage(&flow->stage, 0, 6 + FLOW_KNOWN);
 	flow->is_allowed = core_result_bool(0, 6 + FLOW_KNOWN + 5);
 	flow->origin = flow_entity_named(core_result_name(0, 6 + FLOW_KNOWN + 6));

@@ -215,7 +215,7 @@ follow(const Flow *flow, FlowEntity entity, const Link *link)
 			core_text_value(flow_entity_name(link->points_back ? link->from : entity))
 		};
 
-		return core_run(flow->org, core_intern(sql, types), args) > 0 ? core_result_int8(0, 1) : 0;
+		return core_run(flow->org, core_intern(sql, types), args) > 0 ? core_result_key(0, 1) : 0;
 	}
 }
 

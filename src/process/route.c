@@ -200,7 +200,7 @@ flow_related(const Flow *flow, FlowEntity entity, const char *relation)
 	for (int i = 0; i < FLOW_KNOWN; i++)
 		args[i] = CRM_ID(flow->records[i]);
 	if (entity < FLOW_KNOWN && core_run(flow->org, &relations[entity], args) > 0)
-		related = core_result_int8(0, 1);
+		related = core_result_key(0, 1);
 	if (entity < FLOW_KNOWN && related == 0 && flow->stage.entity != FLOW_LEAD)
 		related = flow->records[entity];
 	if (related == 0 && (entity >= FLOW_KNOWN || flow->others != NIL))

@@ -99,7 +99,7 @@ SELECT state FROM sales_crm.complete_activity(activity_id => id('full')) \gset
 SELECT refused(statement, 'SC002', 'closed: ' || statement) FROM unnest(ARRAY[format('UPDATE task SET percent_complete = 100 WHERE activity_id = %s', id('full')),
 	format('DELETE FROM task WHERE activity_id = %s', id('full')), format('INSERT INTO activity_party (activity_id, participation_type, address_used) VALUES (%s, ''owner'', ''x'')', id('full')),
 	format('INSERT INTO attachment (activity_id, file_name, content) VALUES (%s, ''x'', ''x'')', id('full')), format('DELETE FROM activity WHERE activity_id = %s', id('full'))]) AS t (statement);
-SELECT is(refusal('INSERT INTO task (activity_id) VALUES (-1)'), '23503', 'details of nothing');
+SELECT is(refusal('INSERT INTO task (activity_id) VALUES (999999999)'), '23503', 'details of nothing');
 
 SELECT refused(format('UPDATE activity SET activity_type = ''letter'' WHERE activity_id = %s', activity('task')), '428C9', 'a type is for good');
 

@@ -90,9 +90,9 @@ SELECT refused('INSERT INTO order_close (activity_id, sales_order_id, order_numb
 
 -- A canceled order is billed no more, by hand either.
 SELECT order_in('canceled'), order_in('active'), remember('i', new_document('invoice')) \gset
-SELECT refused('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity) SELECT id(''i''), min(sales_order_product_id), ''x'', 1 FROM sales_order_product WHERE sales_order_id = id(''canceled'')', 'SC001', 'a line of a canceled order');
-SELECT refused('UPDATE invoice_product SET sales_order_product_id = (SELECT min(sales_order_product_id) FROM sales_order_product WHERE sales_order_id = id(''canceled'')) WHERE invoice_id = id(''i'')', 'SC001', 'nor by a change');
-SELECT lives_ok('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity) SELECT id(''i''), min(sales_order_product_id), ''x'', 1 FROM sales_order_product WHERE sales_order_id = id(''active'')', 'one of a live order is');
+SELECT refused('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_id, quantity) SELECT id(''i''), min(sales_order_product_id), id(''Chair''), 1 FROM sales_order_product WHERE sales_order_id = id(''canceled'')', 'SC001', 'a line of a canceled order');
+SELECT refused('UPDATE invoice_product SET sales_order_product_id = (SELECT min(sales_order_product_id) FROM sales_order_product WHERE sales_order_id = id(''canceled'')) WHERE invoice_id = id(''i'') AND product_id IS NOT NULL', 'SC001', 'nor by a change');
+SELECT lives_ok('INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_id, quantity) SELECT id(''i''), min(sales_order_product_id), id(''Chair''), 1 FROM sales_order_product WHERE sales_order_id = id(''active'')', 'one of a live order is');
 
 -- In another currency.
 WITH made AS (INSERT INTO invoice (account_id, currency_code) VALUES (id('Contoso'), 'JPY') RETURNING invoice_id) SELECT remember('yen', invoice_id) FROM made \gset

@@ -233,7 +233,7 @@ SELECT is(pg_temp.sneaked(place, replace(attempt, 'OTHER', :'other_id')), code, 
 	('aa_sneak BEFORE UPDATE ON crm.lead FOR EACH ROW WHEN (NEW.state = ''qualified'' AND pg_trigger_depth() = 0)', 'UPDATE crm.lead SET state = ''qualified'', subject = ''x'' WHERE lead_id = SELF', 'SC001'),
 	('zz_sneak AFTER INSERT ON crm.opportunity FOR EACH ROW', 'UPDATE crm.opportunity SET state = ''won'' WHERE originating_lead_id = SELF', 'SC001'),
 	('zz_sneak AFTER INSERT ON crm.opportunity FOR EACH ROW', 'INSERT INTO crm.lead (last_name, state) VALUES (''x'', ''qualified'')', 'SC001'),
-	('zz_sneak BEFORE INSERT ON crm.opportunity FOR EACH ROW', 'INSERT INTO crm.opportunity (opportunity_id, account_id, state) SELECT -SELF, max(account_id), ''won'' FROM crm.account', 'SC001'),
+	('zz_sneak BEFORE INSERT ON crm.opportunity FOR EACH ROW', 'INSERT INTO crm.opportunity (opportunity_id, account_id, state) SELECT SELF + 1000000, max(account_id), ''won'' FROM crm.account', 'SC001'),
 	('zz_sneak AFTER INSERT ON crm.opportunity FOR EACH ROW', 'SELECT sales_crm.disqualify_lead(lead_id => SELF)', 'SC001')
   ) AS tried (place, attempt, code);
 SELECT results_eq(format('SELECT DISTINCT state FROM crm.lead WHERE lead_id IN (%s, %s)', :other_id, :worked_id), $$VALUES ('open')$$, 'none of them moved a lead');

@@ -102,6 +102,7 @@ DECLARE
 	parts jsonb;
 	got numeric;
 BEGIN
+	IF wanted < 0 THEN RETURN NULL; END IF;    -- a credit note already
 	FOR step IN 1 .. 3 LOOP
 		parts := random_parts('SELECT invoice_product_id, quantity - quantity_credited FROM invoice_product WHERE invoice_id = $1', made, 'invoice_product_id');
 		IF parts IS NOT NULL THEN

@@ -356,7 +356,7 @@ CREATE VIEW play.living AS
 	UNION ALL
 	SELECT d.chain_id, d.entity, d.id, d.made_by, i.state, i.pricing_error, i.total_amount, i.balance_amount, i.is_price_locked,
 	       (SELECT count(*)::integer FROM crm.payment AS p WHERE p.invoice_id = i.invoice_id AND p.canceled_at IS NULL), EXISTS (SELECT FROM crm.invoice_product AS l JOIN crm.invoice AS h USING (invoice_id) WHERE l.down_payment_invoice_id = i.invoice_id
-	               AND h.invoice_type = 'invoice' AND h.state <> 'canceled' AND l.quantity_credited = 0),
+	               AND h.credited_invoice_id IS NULL AND h.state <> 'canceled' AND l.quantity_credited = 0),
 	       (SELECT count(*) FROM crm.invoice AS c WHERE c.credited_invoice_id = i.invoice_id AND c.state <> 'canceled'),
 	       CASE WHEN EXISTS (SELECT FROM crm.invoice AS c WHERE c.invoice_id = i.credited_invoice_id AND c.invoice_type = 'down_payment') THEN 'credit of a down payment' ELSE i.invoice_type END,
 	       ARRAY(SELECT 'credit' WHERE EXISTS (SELECT FROM play.open_parts('credit', i.invoice_id))), 0
@@ -404,7 +404,8 @@ CREATE FUNCTION play.choices(of_chain integer) RETURNS TABLE (action text, entit
 		        CASE WHEN d.type LIKE 'credit%' THEN 'SC001' WHEN d.is_free OR NOT 'credit' = ANY (d.is_open) THEN 'SC011' END),
 		       ('lock', 'sales_order invoice', 'active', 0.2, NULL),
 		       ('unlock', 'sales_order invoice', 'active', CASE WHEN d.made_by = 'insert' THEN 0.5 ELSE 0.1 END, NULL),
-		       ('pay_invoice', 'invoice', 'active paid', CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 0.1 ELSE 2 END, CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 'SC001' END),
+		       ('pay_invoice', 'invoice', 'active paid', CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 0.1 ELSE 2 END,
+		        CASE WHEN d.state = 'paid' AND d.balance = 0 THEN 'SC001' WHEN d.total <> 0 AND (d.total < 0) <> (d.type LIKE 'credit%') THEN 'SC010' END),
 		       ('overpay_invoice', 'invoice', 'active', 0.2, 'SC010'),
 		       ('cancel_payment', 'invoice', 'active paid', CASE WHEN d.paid > 0 THEN 0.4 ELSE 0 END, NULL),
 		       ('cancel_invoice', 'invoice', 'active paid', CASE WHEN d.type = 'credit of a down payment' THEN 0 ELSE 0.3 END, CASE WHEN d.paid > 0 OR d.others > 0 OR d.is_free THEN 'SC011' END)
@@ -417,7 +418,7 @@ $$;
 CREATE TABLE play.tolerated (action text, sqlstate text, why text);
 INSERT INTO play.tolerated VALUES
 	('cancel_payment', 'SC011', 'a credit note took back what an early payment saved'),
-	('edit_line', 'SC002', 'a line that deducts a down payment, credits another or is credited'),
+	('edit_line', 'SC002', 'a line that deducts a down payment, credits another or is credited, or an order line that is invoiced'),
 	('delete_line', 'SC002', 'likewise'),
 	('reprice', 'SC002', 'likewise'),
 	('repair_lines', 'SC002', 'likewise'),
@@ -427,7 +428,8 @@ INSERT INTO play.tolerated VALUES
 	('unlock', 'SC002', 'likewise'),
 	('change_list', 'SC002', 'likewise'),
 	('add_lines', 'SC002', 'a down payment that is deducted'),
-	('edit_header', 'SC002', 'likewise'),
+	('edit_header', 'SC002', 'likewise, or discounts and freight of an order that is invoiced'),
+	('edit_header', 'SC010', 'an order below what is invoiced of it'),
 	('change_list', 'SC016', 'the other list sells the product in whole units'),
 	('cancel_invoice', 'SC011', 'a credit note that gave a down payment back, which is used again'),
 	('overinvoice_order', '22023', 'the line was only offered'),

@@ -139,9 +139,10 @@ CREATE VIEW oracle.line_wanted AS
 		       CASE WHEN i.line_id IS NOT NULL THEN i.tax_amount ELSE coalesce(o.tax_amount, 0) END AS tax,
 		       CASE WHEN l.line_kind = 'note' THEN NULL ELSE coalesce(i.tax_category, o.tax_category, p.tax_category, 'standard') END AS tax_category, o.tax_details AS details_before, o.rounding_amount AS rounding_before, b.base_amount AS base_before, b.manual_discount_amount AS discount_before, b.tax_amount AS tax_before, l.rounding_amount AS rounding_got, l.manual_discount_amount AS discount_got, l.tax_amount AS tax_got, l.tax_details AS details_got,
 		       power(10::numeric, -h.decimals) AS cent,
-		       h.is_price_locked, r.id IS NOT NULL AS is_repriced, h.price_list_id, h.currency_code, h.on_date, h.country, h.state_or_province
+		       h.is_price_locked OR k.is_invoiced AS is_price_locked, r.id IS NOT NULL AND NOT k.is_invoiced AS is_repriced, h.price_list_id, h.currency_code, h.on_date, h.country, h.state_or_province
 		FROM oracle.line AS l JOIN oracle.header AS h USING (entity, id) JOIN play.document AS d USING (entity, id)
 		LEFT JOIN oracle.product AS p ON p.product_id = l.product_id
+		LEFT JOIN LATERAL (SELECT EXISTS (SELECT FROM crm.sales_order_product AS x WHERE l.entity = 'sales_order' AND x.sales_order_product_id = l.line_id AND x.quantity_invoiced <> 0) AS is_invoiced) AS k ON true
 		LEFT JOIN play.intent AS i ON i.round = play.round() AND i.entity = l.entity AND i.line_id = l.line_id
 		LEFT JOIN play.repriced AS r ON r.round = play.round() AND r.entity = l.entity AND r.id = l.id
 		LEFT JOIN oracle.line_before AS b ON b.entity = l.entity AND b.line_id = l.line_id
@@ -269,8 +270,8 @@ CREATE VIEW oracle.delivery_new AS SELECT delivery_product_id FROM crm.delivery_
 CREATE VIEW oracle.sum_of_parts AS
 	WITH parts AS (
 		SELECT 'sales_order' AS entity, v.sales_order_id AS id, v.invoice_id, v.total_amount, v.total_tax, 1 AS side FROM crm.invoice AS v
-		WHERE v.sales_order_id IS NOT NULL AND v.state <> 'canceled' AND v.invoice_type <> 'credit_note'
-			AND NOT EXISTS (SELECT FROM crm.invoice AS c WHERE c.sales_order_id = v.sales_order_id AND c.invoice_type = 'credit_note' AND c.state <> 'canceled')
+		WHERE v.sales_order_id IS NOT NULL AND v.state <> 'canceled' AND v.credited_invoice_id IS NULL
+			AND NOT EXISTS (SELECT FROM crm.invoice AS c WHERE c.sales_order_id = v.sales_order_id AND c.credited_invoice_id IS NOT NULL AND c.state <> 'canceled')
 		UNION ALL
 		SELECT 'invoice', v.credited_invoice_id, v.invoice_id, -v.total_amount, -v.total_tax, -1 FROM crm.invoice AS v WHERE v.credited_invoice_id IS NOT NULL AND v.state <> 'canceled'
 	), wholes AS (
@@ -339,7 +340,7 @@ CREATE VIEW oracle.difference AS
 	SELECT 'cash', 'sales_order', l.sales_order_id, l.sales_order_product_id, c.column_name, oracle.plain(c.stored), oracle.plain(c.wanted)
 	FROM crm.sales_order_product AS l
 	LEFT JOIN (SELECT i.sales_order_product_id, sum(i.quantity) AS quantity FROM crm.invoice_product AS i JOIN crm.invoice AS v USING (invoice_id)
-	           WHERE v.state <> 'canceled' AND (v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL) GROUP BY i.sales_order_product_id) AS b USING (sales_order_product_id)
+	           WHERE v.state <> 'canceled' AND v.invoice_type <> 'down_payment' AND (v.sales_order_id IS NOT NULL OR v.invoice_type = 'invoice') AND (v.credited_invoice_id IS NULL OR i.credited_invoice_product_id IS NOT NULL) GROUP BY i.sales_order_product_id) AS b USING (sales_order_product_id)
 	LEFT JOIN (SELECT p.sales_order_product_id, sum(p.quantity) FILTER (WHERE d.delivery_type = 'delivery') AS delivered, -sum(p.quantity) FILTER (WHERE d.delivery_type = 'return') AS returned
 	           FROM crm.delivery_product AS p JOIN crm.delivery AS d USING (delivery_id) GROUP BY p.sales_order_product_id) AS d USING (sales_order_product_id),
 	LATERAL (VALUES ('quantity_invoiced', l.quantity_invoiced, coalesce(b.quantity, 0)), ('quantity_delivered', l.quantity_delivered, coalesce(d.delivered, 0)),
@@ -381,7 +382,7 @@ CREATE VIEW oracle.difference AS
 	FROM crm.invoice_product AS l JOIN crm.invoice AS h USING (invoice_id) JOIN crm.invoice AS v ON v.invoice_id = l.down_payment_invoice_id
 	JOIN play.document AS d ON d.entity = 'invoice' AND d.id = h.invoice_id AND d.round = play.round(),
 	LATERAL (SELECT coalesce(sum(c.total_amount), 0) AS total_amount, coalesce(sum(c.total_tax), 0) AS total_tax FROM crm.invoice AS c WHERE c.credited_invoice_id = v.invoice_id AND c.state <> 'canceled') AS k,
-	LATERAL (SELECT CASE h.invoice_type WHEN 'credit_note' THEN 1 ELSE -1 END AS side) AS w,
+	LATERAL (SELECT CASE WHEN h.credited_invoice_id IS NOT NULL THEN 1 ELSE -1 END AS side) AS w,
 	LATERAL (VALUES ('tax_amount', l.tax_amount, w.side * (v.total_tax + k.total_tax)), ('extended_amount', l.extended_amount, w.side * (v.total_amount + k.total_amount))) AS c (column_name, stored, wanted)
 	WHERE c.stored <> c.wanted
 	UNION ALL
