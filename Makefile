@@ -1,6 +1,6 @@
 # make demo      sets up what is missing, installs, shows one sale from the lead to the paid invoice
 # make test      sets up what is missing, installs, runs every suite; make test SUITES="lint pgtap" runs some
-# make lint | real_data | property | bench      one of them alone; make property SEED=7 DOCUMENTS=500 plays seed 7 again
+# make lint | real_data | property | fuzz | bench      one of them alone; make property SEED=7 DOCUMENTS=500 plays seed 7 again, make fuzz SEED=7 MINUTES=30 attacks longer
 # make | make install | make installcheck | make clean      as for any PostgreSQL extension
 
 EXTENSION  = sales_crm
@@ -95,10 +95,10 @@ $(SHAPES_H): FORCE
 
 FORCE:
 
-SUITES = lint regress pgtap isolation tap real_data property
+SUITES = lint regress pgtap isolation tap real_data property fuzz
 test:
 	@bash test/run.sh $(SUITES)
-lint real_data property:
+lint real_data property fuzz:
 	@bash test/run.sh $@
 demo:
 	@bash test/demo/demo.sh
@@ -113,4 +113,4 @@ list_tests:
 		$(PGTAP_TESTS) $(PROVE_TESTS) $(LINT_TESTS)
 
 # Folders of the same name would hide these.
-.PHONY: FORCE all install installcheck clean test lint real_data property demo demo_stop bench list_tests
+.PHONY: FORCE all install installcheck clean test lint real_data property fuzz demo demo_stop bench list_tests

@@ -4,7 +4,7 @@
 # The last line reads "N passed, N failed"; the exit status is not 0 when anything failed.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
-ALL="lint regress pgtap isolation tap real_data property"
+ALL="lint regress pgtap isolation tap real_data property fuzz"
 suites=${*:-$ALL}
 CLUSTER=
 passed=0 failed=0 summary=
@@ -105,12 +105,17 @@ suite_real_data() { bash test/real_data.sh; }
 suite_property() {
 	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-1068442197} bash test/property.sh; else bash test/property.sh; fi
 }
+# The same seed again for all suites together; make fuzz attacks otherwise each time.
+suite_fuzz() {
+	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-20301} bash test/fuzz/fuzz.sh; else bash test/fuzz/fuzz.sh; fi
+}
 
 count_lint()      { count_lines '^ok ' '^not ok '; }
 count_regress()   { count_lines '\.\.\. +ok ' '\.\.\. (FAILED|failed)'; }
 count_isolation() { count_regress; }
 count_real_data() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' | tail -n 1; }
 count_property()  { count_real_data; }
+count_fuzz()      { count_real_data; }
 count_tap()       { count_pgtap; }
 count_lines()     { awk -v good="$1" -v bad="$2" '$0 ~ bad { f++; next } $0 ~ good { p++ } END { print p + 0, f + 0 }'; }
 count_pgtap() {
@@ -121,7 +126,7 @@ count_pgtap() {
 }
 
 files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
-files_real_data=test/real_data.sh files_property=test/property.sh
+files_real_data=test/real_data.sh files_property=test/property.sh files_fuzz=test/fuzz/fuzz.sh
 
 for suite in $suites; do
 	files=files_$suite

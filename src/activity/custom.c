@@ -120,7 +120,7 @@ activity_repair_types(CrmOrganization *org)
 	{
 		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 
-		if (OidIsValid(get_relname_relid(name, org->oid)))
+		if (name && OidIsValid(get_relname_relid(name, org->oid)))
 			make_triggers(org, name);
 	}
 }

@@ -135,7 +135,7 @@ kind_has_reason(const Kind *kind, const char *state, const char *name)
 	{
 		KindReason *reason = lfirst(cell);
 
-		if (strcmp(reason->state, state) == 0 && strcmp(reason->reason, name) == 0)
+		if (name && strcmp(reason->state, state) == 0 && strcmp(reason->reason, name) == 0)
 			return true;
 	}
 	return false;

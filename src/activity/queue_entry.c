@@ -227,9 +227,10 @@ move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *q
 			.id = core_result_int8(i, 1), .record_id = core_result_int8(i, 2), .queue_id = core_result_int8(i, 3),
 			.worker_id = core_result_int8(i, 4), .entity = entity
 		};
-		while (entrants[at].record_id != there[i].record_id)
+		while (at < n && entrants[at].record_id < there[i].record_id)
 			at++;
-		entrants[at].item_id = there[i].id;
+		if (at < n && entrants[at].record_id == there[i].record_id)
+			entrants[at].item_id = there[i].id;
 	}
 	for (int i = 0; i < n_there; i++)
 	{

@@ -206,5 +206,5 @@ check_start(CrmRow *row)
 static bool
 is_pattern(const CrmRow *row, const char *pattern)
 {
-	return strcmp(row_text(row, "pattern"), pattern) == 0;
+	return strcmp(row_name(row, "pattern"), pattern) == 0;
 }

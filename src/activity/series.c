@@ -89,7 +89,7 @@ activity_settle_series(CrmRow *row, CrmTicket *ticket)
 			row_set_text(row, "instance_type", "master");
 	}
 	else if (!row_is_null(row, "instance_type") &&
-			 strcmp(row_text(row, "instance_type"), "instance") == 0 && is_changed_by_hand(row))
+			 strcmp(row_name(row, "instance_type"), "instance") == 0 && is_changed_by_hand(row))
 		row_set_text(row, "instance_type", "exception");
 }
 
@@ -169,7 +169,7 @@ activity_leave_series(CrmRow *row)
 	if (row_is_null(row, "instance_type"))
 		return;
 	SPI_connect();
-	if (strcmp(row_text(row, "instance_type"), "master") == 0)
+	if (strcmp(row_name(row, "instance_type"), "master") == 0)
 		keep_closed_appointments(row);
 	else
 		leave_day_out(row);

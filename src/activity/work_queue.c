@@ -332,9 +332,16 @@ visit_owner(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	Owners	   *owners = state;
 	bool		isnull;
-	Datum		name = slot_getattr(new_row, owners->name, &isnull);
-	Datum		old_name = old_row ? slot_getattr(old_row, owners->name, &isnull) : name;
+	bool		was_null = false;
+	Datum		name;
+	Datum		old_name;
 
+	if (new_row == NULL)
+		return;					/* hung on DELETE too */
+	name = slot_getattr(new_row, owners->name, &isnull);
+	old_name = old_row ? slot_getattr(old_row, owners->name, &was_null) : name;
+	if (isnull || was_null)
+		return;					/* NOT NULL says so */
 	if (old_row == NULL || !datum_image_eq(name, old_name, false, -1))
 		add_owner(owners, DatumGetInt64(slot_getattr(new_row, owners->key, &isnull)), name, old_name);
 }

@@ -381,6 +381,8 @@ compile_activity(CrmAction *action, CrmCompiled *compiled)
 	{
 		action->rule->place = psprintf("due_in of action %s: %s", action->row->action, due_in);
 		action->due_column = get_attnum(action->target, "scheduled_end_at");
+		if (action->due_column <= 0 || get_atttype(action->target, action->due_column) != TIMESTAMPTZOID)
+			refuse_action(action, "finds no time scheduled_end_at in table activity");
 		action->due_in = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(due_in),
 															   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 	}

@@ -31,6 +31,7 @@ typedef struct AreaBook
 {
 	Area	   *areas;
 	int			n;
+	int			longest;		/* beginning of a postal code */
 	Branch	   *branches;
 	int			n_branches;
 } AreaBook;
@@ -40,6 +41,7 @@ static char *tidy(const char *text, bool drops_spaces);
 static char *place_of(const char *country, const char *state, const char *postal, int length);
 static int64 find_place(AreaBook *book, const char *country, const char *state, const char *postal, int length);
 static int	compare_places(const void *a, const void *b);
+static void refuse_circle(CrmOrganization *org, int64 territory_id) pg_attribute_noreturn();
 
 static const CrmConfig area_config = {
 	.tables = {"territory_area", "territory"},
@@ -85,7 +87,7 @@ area_territory(CrmOrganization *org, const char *country, const char *state_or_p
 		land = tidy(core_setting(org, "default_country"), false);
 	state = tidy(state_or_province, false);
 	postal = tidy(postal_code, true);
-	for (int length = strlen(postal); found == 0 && length >= 0; length--)
+	for (int length = Min((int) strlen(postal), book->longest); found == 0 && length >= 0; length--)
 	{
 		if (state[0] != '\0')
 			found = find_place(book, land, state, postal, length);
@@ -95,14 +97,31 @@ area_territory(CrmOrganization *org, const char *country, const char *state_or_p
 	return found;
 }
 
-/* area_above returns the territory above another, 0 = none. */
+/*
+ * area_above returns the territory above another, 0 = none. Who goes up counts
+ * his steps from 0: more than there are territories is a circle.
+ */
 int64
-area_above(CrmOrganization *org, int64 territory_id)
+area_above(CrmOrganization *org, int64 territory_id, int *steps)
 {
 	AreaBook   *book = core_config(org, &area_config);
 	Branch	   *branch = bsearch(&territory_id, book->branches, book->n_branches, sizeof(Branch), core_compare_ids);
 
+	if (branch && ++*steps > book->n_branches)
+		refuse_circle(org, territory_id);
 	return branch ? branch->parent_id : 0;
+}
+
+static void
+refuse_circle(CrmOrganization *org, int64 territory_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_HIERARCHY_CYCLE),
+			 errmsg("territories stand above one another in a circle"),
+			 errdetail("Territory %lld is in it, or below it.", (long long) territory_id),
+			 errhint("UPDATE %s.territory SET parent_territory_id = NULL for one of them.", org->quoted),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "territory"),
+			 err_generic_string(PG_DIAG_COLUMN_NAME, "parent_territory_id")));
 }
 
 /* find_place looks for an area of a country, else for one of any. */
@@ -132,6 +151,7 @@ load_areas(CrmOrganization *org)
 		book->areas[i].place = place_of(tidy(core_result_text(i, 1), false), tidy(core_result_text(i, 2), false),
 										postal, strlen(postal));
 		book->areas[i].territory_id = core_result_int8(i, 4);
+		book->longest = Max(book->longest, (int) strlen(postal));
 	}
 	qsort(book->areas, book->n, sizeof(Area), compare_places);
 	book->n_branches = core_config_rows(org, "territory", &select_territories);

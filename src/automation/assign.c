@@ -117,6 +117,8 @@ assign_lead_by_hand(PG_FUNCTION_ARGS)
 	if (strcmp(state, "open") != 0)
 		refuse_closed(id, state);
 	read_leads(org, &id, 1, &waiting);
+	if (waiting.n == 0)
+		core_refuse_unknown("lead", id);
 	assign(org, &waiting, policy);
 	return core_end_id(waiting.leads[0].new_owner_id != 0 ? waiting.leads[0].new_owner_id : waiting.leads[0].owner_id);
 }
@@ -295,7 +297,9 @@ is_for(CrmOrganization *org, const CrmPolicy *policy, const Waiting *waiting, co
 static bool
 is_within(CrmOrganization *org, int64 territory_id, int64 above)
 {
-	for (int64 id = territory_id; id != 0; id = area_above(org, id))
+	int			steps = 0;
+
+	for (int64 id = territory_id; id != 0; id = area_above(org, id, &steps))
 	{
 		if (id == above)
 			return true;

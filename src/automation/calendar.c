@@ -18,6 +18,8 @@
 
 #define DAYS_OF_WEEK 7
 #define LAST_DAY (TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE - 2)
+#define LONGEST_YEARS 1000		/* that time is counted over: each day of them is looked at */
+#define LONGEST_SPAN ((uint64) LONGEST_YEARS * 366 * USECS_PER_DAY)
 
 /* Working hours of a weekday: microseconds since midnight. */
 typedef struct Hours
@@ -52,6 +54,7 @@ typedef struct Walk
 	const CrmCalendar *calendar;
 	pg_tz	   *zone;
 	int			day;			/* since 2000-01-01 */
+	int			last_day;		/* at which it gives up */
 	int			next;			/* of that day's hours */
 	TimestampTz start;			/* of the piece at hand */
 	TimestampTz end;
@@ -151,7 +154,9 @@ calendar_working_minutes(PG_FUNCTION_ARGS)
 const CrmCalendar *
 calendar_of_territory(CrmOrganization *org, int64 territory_id)
 {
-	for (int64 id = territory_id; id != 0; id = area_above(org, id))
+	int			steps = 0;
+
+	for (int64 id = territory_id; id != 0; id = area_above(org, id, &steps))
 	{
 		CalendarBook *book = core_config(org, &calendar_config);
 
@@ -197,19 +202,29 @@ calendar_add(CrmOrganization *org, const CrmCalendar *calendar, TimestampTz star
 	refuse_range();
 }
 
-/* calendar_minutes counts the working time from one moment to a later one. */
+/* calendar_minutes counts the working time from one moment to a later one, at most LONGEST_YEARS away. */
 int64
 calendar_minutes(CrmOrganization *org, const CrmCalendar *calendar, TimestampTz start, TimestampTz end)
 {
 	int64		sum = 0;
 	Walk		walk;
 
+	if (!calendar_spans(start, end))
+		refuse_range();
 	if (!calendar->has_hours)
 		return 0;
 	start_walk(&walk, org, calendar, start);
 	while (step(&walk) && walk.start < end)
 		sum += Max(Min(walk.end, end) - Max(walk.start, start), 0);
 	return sum / USECS_PER_MINUTE;
+}
+
+/* calendar_spans tells that working time can be counted from one moment to a later one. */
+bool
+calendar_spans(TimestampTz start, TimestampTz end)
+{
+	return !TIMESTAMP_NOT_FINITE(start) && !TIMESTAMP_NOT_FINITE(end) &&
+		(start > end || (uint64) end - (uint64) start <= LONGEST_SPAN);
 }
 
 /* start_walk begins with the day, as it is in the calendar's zone, that a moment falls on. */
@@ -219,23 +234,22 @@ start_walk(Walk *walk, CrmOrganization *org, const CrmCalendar *calendar, Timest
 	walk->calendar = calendar;
 	walk->zone = zone_of(org, calendar);
 	walk->day = local_day(walk->zone, from);
+	walk->last_day = Min(LAST_DAY, walk->day + LONGEST_YEARS * 366 + 2);
 	walk->next = 0;
 }
 
-/* step finds the next piece of working time; false at the end of time. */
+/* step finds the next piece of working time; false at the end of time, or after LONGEST_YEARS. */
 static bool
 step(Walk *walk)
 {
-	for (; walk->day < LAST_DAY; walk->day++, walk->next = 0)
+	CHECK_FOR_INTERRUPTS();
+	for (; walk->day < walk->last_day; walk->day++, walk->next = 0)
 	{
 		int			weekday = (j2day(walk->day + POSTGRES_EPOCH_JDATE) + DAYS_OF_WEEK - 1) % DAYS_OF_WEEK;
 		const Hours *hours = walk->calendar->hours[weekday] + walk->next;
 
 		if (walk->next >= walk->calendar->n_hours[weekday] || is_holiday(walk->calendar, walk->day))
-		{
-			CHECK_FOR_INTERRUPTS();
 			continue;
-		}
 		walk->next++;
 		walk->start = moment(walk->zone, walk->day, hours->start);
 		walk->end = moment(walk->zone, walk->day, hours->end);
@@ -379,14 +393,14 @@ calendar_of_id(CalendarBook *book, int64 id)
 	return NULL;				/* committed between two of the reads */
 }
 
-/* add_hours adds the next working hours of a weekday; what overlaps counts once. */
+/* add_hours adds the next working hours of a weekday; what overlaps counts once, what is no weekday or has no length never. */
 static void
 add_hours(CrmCalendar *calendar, int weekday, TimeADT start, TimeADT end)
 {
 	Hours	   *last;
 	int			n;
 
-	if (calendar == NULL)
+	if (calendar == NULL || weekday < 0 || weekday >= DAYS_OF_WEEK || start < 0 || end > USECS_PER_DAY || end <= start)
 		return;
 	n = calendar->n_hours[weekday];
 	last = n > 0 ? &calendar->hours[weekday][n - 1] : NULL;
@@ -445,6 +459,6 @@ refuse_range(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 			 errmsg("timestamp out of range"),
-			 errdetail("Working time is counted between moments that timestamptz can hold."),
+			 errdetail("Working time is counted between moments that timestamptz can hold, over at most %d years.", LONGEST_YEARS),
 			 errhint("Give finite moments, and fewer minutes.")));
 }

@@ -15,6 +15,7 @@ extern void calendar_init(void);
 extern const CrmCalendar *calendar_of_territory(CrmOrganization *org, int64 territory_id);
 extern bool calendar_add(CrmOrganization *org, const CrmCalendar *calendar,
 						 TimestampTz start, int64 minutes, TimestampTz *end);
+extern bool calendar_spans(TimestampTz start, TimestampTz end);
 extern int64 calendar_minutes(CrmOrganization *org, const CrmCalendar *calendar,
 							  TimestampTz start, TimestampTz end);
 
@@ -22,7 +23,7 @@ extern int64 calendar_minutes(CrmOrganization *org, const CrmCalendar *calendar,
 extern void area_init(void);
 extern int64 area_territory(CrmOrganization *org, const char *country,
 							const char *state_or_province, const char *postal_code);
-extern int64 area_above(CrmOrganization *org, int64 territory_id);
+extern int64 area_above(CrmOrganization *org, int64 territory_id, int *steps);
 
 /* ---- assignment (assign.c, pool.c) ---- */
 

@@ -142,6 +142,10 @@ find_table(CrmRule *rule, CrmCompiled *compiled)
 	compiled->scope.has_old = rule->source == SOURCE_UPDATE || rule->source == SOURCE_DELETE;
 	table_close(rel, AccessShareLock);
 	compiled->key = get_attnum(compiled->relid, entity->key);
+	if (compiled->key <= 0 || get_atttype(compiled->relid, compiled->key) != INT8OID)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("\"%s\" has no key \"%s\" of type bigint", entity->name, entity->key)));
 	if (lifecycle_find_entity(rule->entity))	/* elsewhere nobody sees to it that each change raises it */
 		compiled->version = get_attnum(compiled->relid, "row_version");
 	if (compiled->version > 0 && get_atttype(compiled->relid, compiled->version) != INT8OID)

@@ -96,12 +96,13 @@ may_look(CrmOrganization *org)
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* read_rule takes a rule out of the last result; false when its table or column is gone. */
+/* read_rule takes a rule out of the last result; false when its table, column or offset is gone. */
 static bool
 read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
 {
 	const CrmEntity *entity;
 	const char *column = core_result_name(i, 4);
+	bool		no_offset;
 	bool		isnull;
 	Oid			relid;
 	Oid			type;
@@ -118,10 +119,10 @@ read_rule(CrmOrganization *org, uint64 i, DateRule *rule)
 	rule->table = core_quoted(entity->name);
 	rule->key = core_quoted(entity->key);
 	rule->column = core_quoted(column);
-	rule->offset = core_result(i, 5, INTERVALOID, &isnull);
+	rule->offset = core_result(i, 5, INTERVALOID, &no_offset);
 	rule->since = core_result(i, 6, TIMESTAMPTZOID, &isnull);
 	rule->is_date = type == DATEOID;
-	return !isnull && (rule->is_date || type == TIMESTAMPTZOID);
+	return !isnull && !no_offset && (rule->is_date || type == TIMESTAMPTZOID);
 }
 
 /*

@@ -484,7 +484,10 @@ evaluate_query(CrmEvaluator *evaluator, CrmExpression *expression, bool *isnull)
 	Datum		value;
 
 	if (rc != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "an expression gave %llu rows", (unsigned long long) SPI_processed);
+		ereport(ERROR,
+				(errcode(ERRCODE_CARDINALITY_VIOLATION),
+				 errmsg("an expression gave %llu values instead of one", (unsigned long long) SPI_processed),
+				 errhint("Let it return one value, such as by a sub-select with LIMIT 1.")));
 	value = SPI_getbinval(rows->vals[0], rows->tupdesc, 1, isnull);
 	caller = MemoryContextSwitchTo(evaluator->econtext->ecxt_per_tuple_memory);
 	if (!*isnull)

@@ -36,11 +36,11 @@ COMMENT ON FUNCTION assign_lead(bigint, text) IS 'Gives an open lead to the owne
 
 CREATE FUNCTION add_working_time(start_at timestamptz, minutes integer, calendar text DEFAULT NULL, OUT end_at timestamptz)
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'calendar_add_working_time';
-COMMENT ON FUNCTION add_working_time(timestamptz, integer, text) IS 'The moment that so many minutes of working time after start_at lead to: outside of working hours and on holidays time stands still, on days when the clocks change the hours are as long as they are. 0 minutes: the moment itself, or when work next begins. calendar: a name from working_calendar, NULL = the default one. NULL start or minutes give NULL. Errors: P0002 unknown calendar, 22023 negative minutes or a calendar without hours, 22008 out of range.';
+COMMENT ON FUNCTION add_working_time(timestamptz, integer, text) IS 'The moment that so many minutes of working time after start_at lead to: outside of working hours and on holidays time stands still, on days when the clocks change the hours are as long as they are. 0 minutes: the moment itself, or when work next begins. calendar: a name from working_calendar, NULL = the default one. NULL start or minutes give NULL. Errors: P0002 unknown calendar, 22023 negative minutes or a calendar without hours, 22008 out of range, or more than a thousand years on.';
 
 CREATE FUNCTION working_minutes_between(start_at timestamptz, end_at timestamptz, calendar text DEFAULT NULL, OUT minutes bigint)
   LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'calendar_working_minutes';
-COMMENT ON FUNCTION working_minutes_between(timestamptz, timestamptz, text) IS 'Whole minutes of working time from one moment to another, negative when end_at comes first. calendar: a name from working_calendar, NULL = the default one. NULL gives NULL. Errors: P0002 unknown calendar, 22008 a moment that is not finite.';
+COMMENT ON FUNCTION working_minutes_between(timestamptz, timestamptz, text) IS 'Whole minutes of working time from one moment to another, negative when end_at comes first. calendar: a name from working_calendar, NULL = the default one. NULL gives NULL. Errors: P0002 unknown calendar, 22008 a moment that is not finite, or more than a thousand years between the two.';
 
 CREATE FUNCTION note_first_response() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'response_note';

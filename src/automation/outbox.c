@@ -120,8 +120,8 @@ take_numbers(CrmOrganization *org, const char *entity, Datum ids)
 {
 	CrmValue	args[] = {core_text_value(entity), CRM_DATUM(ids)};
 	int			n_records = core_run_as_owner(org, &count_events, "outbox_aggregate", args);
-	int64	   *records = palloc(sizeof(int64) * n_records);
-	int64	   *last = palloc(sizeof(int64) * n_records);
+	int64	   *records = palloc(sizeof(int64) * (n_records + 1));
+	int64	   *last = palloc(sizeof(int64) * (n_records + 1));
 	int			n;
 	int64	   *numbers = int8_values(ids, &n);
 
@@ -157,7 +157,12 @@ find_id(const int64 *ids, int n, int64 id)
 	const int64 *found = bsearch(&id, ids, n, sizeof(int64), core_compare_ids);
 
 	if (found == NULL)
-		elog(ERROR, "no counter was made for record " INT64_FORMAT, id);
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("the events of record %lld could not be counted", (long long) id),
+				 errdetail("Table \"outbox_aggregate\" took no counter for it."),
+				 errhint("Look for triggers or rules on that table, and drop them."),
+				 err_generic_string(PG_DIAG_TABLE_NAME, "outbox_aggregate")));
 	return found - ids;
 }
 

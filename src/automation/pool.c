@@ -162,8 +162,9 @@ static Candidate *
 choose_nearest(CrmOrganization *org, Pool *pool, int64 territory_id)
 {
 	Candidate  *chosen = NULL;
+	int			steps = 0;
 
-	for (int64 id = territory_id; id != 0 && chosen == NULL; id = area_above(org, id))
+	for (int64 id = territory_id; id != 0 && chosen == NULL; id = area_above(org, id, &steps))
 		chosen = choose_by_turn(pool, id);
 	return chosen;
 }

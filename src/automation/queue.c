@@ -539,7 +539,7 @@ keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 {
 	int			attempts = entry->attempts + 1;
 	bool		is_dead = attempts >= automation_setting(org, "automation_max_attempts", 5);
-	int64		wait = (int64) automation_setting(org, "automation_retry_seconds", 60) << Min(entry->attempts, 30);
+	int64		wait = (int64) automation_setting(org, "automation_retry_seconds", 60) << Max(0, Min(entry->attempts, 30));
 	TimestampTz due = core_now() + Min(wait, LONGEST_WAIT_SECONDS) * USECS_PER_SEC;
 	CrmValue	args[] = {
 		CRM_INT8(entry->id), CRM_INT4(attempts), core_text_value(problem),

@@ -96,7 +96,7 @@ is_response(CrmRow *activity)
 
 	if ((direction && strcmp(direction, "incoming") == 0) ||
 		(reason && (strcmp(reason, "received") == 0 || strcmp(reason, "pending_send") == 0 || strcmp(reason, "sending") == 0)) ||
-		setting == NULL || !SplitIdentifierString(pstrdup(setting), ',', &types))
+		type == NULL || setting == NULL || !SplitIdentifierString(pstrdup(setting), ',', &types))
 		return false;
 	foreach(cell, types)
 	{
@@ -125,7 +125,7 @@ store_response(CrmOrganization *org, int64 lead_id, TimestampTz at)
 														 core_result_text(0, 4)));
 	at = Max(at, created);
 	args[1] = CRM_DATUM(TimestampTzGetDatum(at));
-	if (calendar)
+	if (calendar && calendar_spans(created, at))
 		args[2] = CRM_INT4(Min(calendar_minutes(org, calendar, created, at), PG_INT32_MAX));
 	lifecycle_run(org, &ticket, &update_response, args);
 }

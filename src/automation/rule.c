@@ -106,13 +106,13 @@ automation_rule_init(void)
 	lifecycle_add_entity(&action_entity);
 }
 
-/* automation_source returns what fires an event. */
+/* automation_source returns what fires an event; nothing of a table fires one without a name. */
 CrmRuleSource
 automation_source(const char *event)
 {
 	for (int i = 0; i < lengthof(row_events); i++)
 	{
-		if (strcmp(row_events[i].event, event) == 0)
+		if (event && strcmp(row_events[i].event, event) == 0)
 			return row_events[i].source;
 	}
 	return SOURCE_RAISED;
@@ -240,7 +240,9 @@ read_action(uint64 i)
 
 	row->id = core_result_int8(i, 1);
 	row->action = core_result_name(i, 2);
-	row->parameters = isnull ? NULL : DatumGetJsonbPCopy(parameters);
+	if (isnull)
+		parameters = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
+	row->parameters = DatumGetJsonbPCopy(parameters);
 	return row;
 }
 

@@ -106,7 +106,7 @@ make_missing(CrmOrganization *org)
 		CrmRuleSource source = automation_source(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 		const TriggerKind *kind = &kinds[Min(source, SOURCE_DELETE)];
 
-		if (source == SOURCE_RAISED || automation_find_table(org, entity) == NULL ||
+		if (entity == NULL || source == SOURCE_RAISED || automation_find_table(org, entity) == NULL ||
 			core_has_trigger(core_table(org, entity), kind->name, entity))
 			continue;
 		if (!core_may_have_triggers(org, entity))

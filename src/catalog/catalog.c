@@ -157,7 +157,7 @@ complete_currency(CrmRow *row, CrmTicket *ticket)
 static void
 keep_base_currency(CrmRow *row)
 {
-	if (strcmp(row_text(row, "currency_code"), catalog_base_currency(row->org)) == 0)
+	if (strcmp(row_name(row, "currency_code"), catalog_base_currency(row->org)) == 0)
 		refuse_base(row, "it cannot be deleted");
 }
 

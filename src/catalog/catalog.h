@@ -9,6 +9,9 @@
 
 #include "lifecycle/lifecycle.h"
 
+/* how many families above one another are looked at, in SQL text: a circle ends there */
+#define CATALOG_DEEPEST "1000"
+
 typedef struct CrmCurrency
 {
 	char		code[NAMEDATALEN];

@@ -10,6 +10,8 @@
 
 #include "catalog/catalog.h"
 
+#define MOST_DECIMALS 18			/* whatever a row says */
+
 static void *load_currencies(CrmOrganization *org);
 
 static const CrmConfig currency_config = {
@@ -32,7 +34,7 @@ catalog_base_currency(CrmOrganization *org)
 const CrmCurrency *
 catalog_find_currency(CrmOrganization *org, const char *code)
 {
-	return hash_search(core_config(org, &currency_config), code, HASH_FIND, NULL);
+	return code ? hash_search(core_config(org, &currency_config), code, HASH_FIND, NULL) : NULL;
 }
 
 /* catalog_currency returns a currency or refuses the code. */
@@ -44,10 +46,10 @@ catalog_currency(CrmOrganization *org, const char *code)
 	if (currency == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("currency \"%s\" does not exist", code),
+				 errmsg("currency \"%s\" does not exist", code ? code : ""),
 				 errdetail("Table \"%s.currency\" has no such code.", org->name),
 				 errhint("Add it with its rate: INSERT INTO %s.currency (currency_code, name, exchange_rate) VALUES ('%s', ...).",
-						 org->quoted, code),
+						 org->quoted, code ? code : "..."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "currency")));
 	return currency;
 }
@@ -65,7 +67,7 @@ load_currencies(CrmOrganization *org)
 	{
 		CrmCurrency *currency = hash_search(all, core_result_name(i, 1), HASH_ENTER, NULL);
 
-		currency->decimals = core_result_int4(i, 2);
+		currency->decimals = Max(0, Min(core_result_int4(i, 2), MOST_DECIMALS));
 		currency->exchange_rate = datumCopy(core_result_number(i, 3), false, -1);
 	}
 	return all;

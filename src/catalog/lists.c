@@ -148,6 +148,8 @@ load_bands(CrmOrganization *org)
 		band->high = kept_number(i, 3);
 		band->percentage = kept_number(i, 4);
 		band->amount = kept_number(i, 5);
+		if (band->low.isnull || (band->percentage.isnull && band->amount.isnull))
+			continue;			/* gives nothing; NOT NULL and CHECK say so */
 		entry = hash_search(all, &band->discount_list_id, HASH_ENTER, &found);
 		if (!found)
 			entry->bands = NIL;

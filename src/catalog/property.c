@@ -21,7 +21,8 @@ static void refuse_property(CrmRow *row, const char *constraint, const char *mes
 
 #define FAMILIES_ABOVE \
 	"WITH RECURSIVE up AS (SELECT product_id, parent_product_id, 0 AS depth FROM @product WHERE product_id = $1 " \
-	"UNION ALL SELECT p.product_id, p.parent_product_id, u.depth + 1 FROM up u JOIN @product p ON p.product_id = u.parent_product_id) "
+	"UNION ALL SELECT p.product_id, p.parent_product_id, u.depth + 1 FROM up u JOIN @product p ON p.product_id = u.parent_product_id " \
+	"WHERE u.depth < " CATALOG_DEEPEST ") "
 
 static CrmStatement lock_families = {
 	.sql = FAMILIES_ABOVE
@@ -37,9 +38,9 @@ static CrmStatement find_overridden = {
 };
 /* Of all that is below the product: who would have too many properties, or has one of this name but of another type. */
 static CrmStatement find_overfull = {
-	.sql = "WITH RECURSIVE below AS (SELECT $1 AS product_id UNION ALL "
+	.sql = "WITH RECURSIVE below AS (SELECT $1 AS product_id UNION "
 	"SELECT c.product_id FROM below b JOIN @product c ON c.parent_product_id = b.product_id), "
-	"up AS (SELECT product_id AS leaf_id, product_id FROM below UNION ALL "
+	"up AS (SELECT product_id AS leaf_id, product_id FROM below UNION "
 	"SELECT u.leaf_id, p.parent_product_id FROM up u JOIN @product p USING (product_id) WHERE p.parent_product_id IS NOT NULL) "
 	"SELECT p.product_number, bool_or(x.name = $2 AND x.product_id <> $1 AND x.data_type <> $4) FROM up u "
 	"JOIN @product_property x ON x.product_id = u.product_id JOIN @product p ON p.product_id = u.leaf_id GROUP BY p.product_id "
@@ -125,7 +126,7 @@ check_override(CrmRow *row)
 	if (core_run(row->org, &find_overridden, args) > 0)
 	{
 		overridden_id = core_result_int8(0, 1);
-		if (strcmp(core_result_name(0, 2), row_text(row, "data_type")) != 0)
+		if (strcmp(core_result_name(0, 2), row_name(row, "data_type")) != 0)
 			refuse_property(row, "product_property_overridden_property_id_check",
 							psprintf("it is inherited from \"%s\" as %s", core_result_name(0, 3), core_result_name(0, 2)),
 							"Give it the inherited data_type, or another name.");

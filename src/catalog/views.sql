@@ -21,6 +21,7 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT f.product_id, f.parent_product_id, up.depth + 1
           FROM up JOIN product AS f ON f.product_id = up.parent_product_id
+         WHERE up.depth < 1000
     )
     SELECT DISTINCT ON (d.name) d.product_property_id, d.name, d.data_type, d.options, d.default_value,
            d.is_required, d.is_read_only, d.is_hidden, up.product_id AS defined_by_product_id

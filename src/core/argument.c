@@ -128,7 +128,13 @@ core_end_rows(FunctionCallInfo fcinfo)
 	for (int i = 0; i < result->setDesc->natts; i++)
 	{
 		if (TupleDescAttr(result->setDesc, i)->atttypid != SPI_gettypeid(SPI_tuptable->tupdesc, i + 1))
-			elog(ERROR, "column %d of the result has another type", i + 1);
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of the result is of type %s, not %s", NameStr(TupleDescAttr(result->setDesc, i)->attname),
+							format_type_be(SPI_gettypeid(SPI_tuptable->tupdesc, i + 1)),
+							format_type_be(TupleDescAttr(result->setDesc, i)->atttypid)),
+					 errdetail("The functions of sales_crm work on tables as create_organization() makes them."),
+					 errhint("Give the column its type back, or SET sales_crm.organization to a true organization.")));
 	}
 	for (uint64 i = 0; i < SPI_tuptable->numvals; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);

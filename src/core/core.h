@@ -16,6 +16,8 @@
 
 #include "core/errors.h"
 
+/* A column that a table has lost (number 0) cannot be named, and errtablecol() itself would fail. */
+#define errtablecol(rel, attnum) ((attnum) > 0 ? errtablecol(rel, attnum) : errtable(rel))
 typedef struct CrmOrganization CrmOrganization;
 
 /* ---- settings (settings.c) ---- */
@@ -192,6 +194,7 @@ extern bool row_has(const CrmRow *row, const char *name);
 extern bool row_is_null(const CrmRow *row, const char *name);
 extern int64 row_int8(const CrmRow *row, const char *name);
 extern char *row_text(const CrmRow *row, const char *name);
+extern char *row_name(const CrmRow *row, const char *name);
 extern bool row_bool(const CrmRow *row, const char *name);
 extern Datum row_datum(const CrmRow *row, const char *name);
 extern Datum row_datum_as(const CrmRow *row, const char *name, Oid type);

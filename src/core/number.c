@@ -17,6 +17,8 @@
 
 #include "core/core.h"
 
+#define MAX_WIDTH 100			/* digits, whatever the row says */
+
 typedef struct Series
 {
 	char		name[NAMEDATALEN];
@@ -35,7 +37,7 @@ typedef struct KeySequence
 
 static HTAB *key_sequences = NULL;
 
-static void refuse_keyless(CrmOrganization *org, const char *table, const char *key) pg_attribute_noreturn();
+static void refuse_no_identity(CrmOrganization *org, const char *table, const char *key) pg_attribute_noreturn();
 static void forget_key_sequence(Datum arg, Oid relid);
 static void settle_counter(CrmRow *row, const char *sequence);
 static void start_run(CrmRow *row);
@@ -173,15 +175,16 @@ core_next_id(CrmOrganization *org, const char *table, const char *key)
 		core_require_shape(org, table);
 		sequence = getIdentitySequence(relid, get_attnum(relid, key), true);
 		if (!OidIsValid(sequence))
-			refuse_keyless(org, table, key);
+			refuse_no_identity(org, table, key);
 		entry = hash_search(key_sequences, &relid, HASH_ENTER, NULL);
 		entry->sequence = sequence;
 	}
 	return nextval_internal(entry->sequence, false);
 }
 
+/* refuse_no_identity says that the keys of a table have lost the sequence they come from. */
 static void
-refuse_keyless(CrmOrganization *org, const char *table, const char *key)
+refuse_no_identity(CrmOrganization *org, const char *table, const char *key)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -217,7 +220,11 @@ next_gapless(CrmOrganization *org, const char *series)
 
 	SPI_connect();
 	if (core_run_as_owner(org, &take_gapless, "number_series", args) != 1)
-		elog(ERROR, "number series %s is gone", series);
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("number series \"%s\" is not there any more", series),
+				 errdetail("Table \"%s.number_series\" has not one row of it.", org->name),
+				 errhint("Insert the row, or delete what is there twice.")));
 	number = core_result_int8(0, 1);
 	SPI_finish();
 	return number;
@@ -238,7 +245,7 @@ load_series(CrmOrganization *org)
 		Series	   *series = hash_search(all, core_result_name(i, 1), HASH_ENTER, NULL);
 
 		series->prefix = core_result_name(i, 2);
-		series->width = core_result_int4(i, 3);
+		series->width = Max(0, Min(core_result_int4(i, 3), MAX_WIDTH));
 		series->is_gapless = core_result_bool(i, 4);
 		series->sequence = series_sequence(org, core_result_text(i, 5));
 	}

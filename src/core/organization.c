@@ -100,7 +100,11 @@ core_owner(const CrmOrganization *org, const char *table)
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for table %s", table);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" of organization \"%s\" was dropped meanwhile", table, org->name),
+				 errdetail("Another session dropped it."),
+				 errhint("Restore the table, or drop the organization and make it again.")));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;

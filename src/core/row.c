@@ -179,6 +179,15 @@ row_text(const CrmRow *row, const char *name)
 	return column < 0 || row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
 }
 
+/* row_name returns a text column that is NOT NULL in our tables, "" for NULL. */
+char *
+row_name(const CrmRow *row, const char *name)
+{
+	char	   *text = row_text(row, name);
+
+	return text ? text : pstrdup("");
+}
+
 bool
 row_bool(const CrmRow *row, const char *name)
 {
@@ -211,7 +220,7 @@ row_old_text(const CrmRow *row, const char *name)
 {
 	int			column = typed_column(row, name, TEXTOID);
 
-	return column < 0 || row->old_nulls[column] ? NULL : TextDatumGetCString(row->old_values[column]);
+	return column < 0 || row->old_nulls == NULL || row->old_nulls[column] ? NULL : TextDatumGetCString(row->old_values[column]);
 }
 
 int64
@@ -219,7 +228,7 @@ row_old_int8(const CrmRow *row, const char *name)
 {
 	int			column = typed_column(row, name, INT8OID);
 
-	return column < 0 || row->old_nulls[column] ? 0 : DatumGetInt64(row->old_values[column]);
+	return column < 0 || row->old_nulls == NULL || row->old_nulls[column] ? 0 : DatumGetInt64(row->old_values[column]);
 }
 
 /* row_set writes a number. */
@@ -283,23 +292,26 @@ row_set_int8(CrmRow *row, const char *name, int64 value)
 	row_set_as(row, name, INT8OID, Int64GetDatum(value));
 }
 
-/* row_keep_old puts the stored value of a column back. */
+/* row_keep_old puts the stored value of a column back; a new row has none. */
 void
 row_keep_old(CrmRow *row, const char *name)
 {
 	int			column = require_column(row, name);
 
+	if (row->old_values == NULL)
+		return;
 	row->values[column] = row->old_values[column];
 	row->nulls[column] = row->old_nulls[column];
 	row->is_changed = true;
 }
 
-/* row_differs compares a column's new value with the stored one. */
+/* row_differs compares a column's new value with the stored one; all of a new row differs. */
 bool
 row_differs(const CrmRow *row, int column)
 {
-	return core_differs(TupleDescAttr(row->desc, column), row->values[column], row->nulls[column],
-						row->old_values[column], row->old_nulls[column]);
+	return row->old_values == NULL ||
+		core_differs(TupleDescAttr(row->desc, column), row->values[column], row->nulls[column],
+					 row->old_values[column], row->old_nulls[column]);
 }
 
 /*

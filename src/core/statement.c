@@ -79,6 +79,7 @@ static Settings read_settings(void);
 static void apply_settings(Settings settings);
 static int	count_args(const CrmStatement *statement);
 static int	show_catalog(void);
+static void require_row(uint64 row);
 
 /* core_run executes a statement with the caller's rights; result in SPI_tuptable. */
 uint64
@@ -551,8 +552,10 @@ core_numeric_array(Datum *numbers, int n)
 Datum
 core_result(uint64 row, int column, Oid type, bool *isnull)
 {
-	Oid			found = SPI_gettypeid(SPI_tuptable->tupdesc, column);
+	Oid			found;
 
+	require_row(row);
+	found = SPI_gettypeid(SPI_tuptable->tupdesc, column);
 	if (found != type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -561,6 +564,19 @@ core_result(uint64 row, int column, Oid type, bool *isnull)
 				 errdetail("The functions of sales_crm work on tables as create_organization() makes them."),
 				 errhint("Give the column its type back, or SET sales_crm.organization to a true organization.")));
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* require_row refuses to read a row that the last statement did not give: row security hides rows at any moment. */
+static void
+require_row(uint64 row)
+{
+	if (SPI_tuptable && row < SPI_tuptable->numvals)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("a record that the call needs is not there"),
+			 errdetail("Its table shows you no such row: it was deleted meanwhile, or row security hides it."),
+			 errhint("Check your row rights and sales_crm.organization, and try again.")));
 }
 
 /* core_result_int8 returns a bigint, 0 for NULL: no key is ever 0. */
@@ -610,6 +626,7 @@ core_result_text(uint64 row, int column)
 	bool		isnull;
 	Datum		value;
 
+	require_row(row);
 	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != TEXTOID)
 		return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 	value = core_result(row, column, TEXTOID, &isnull);

@@ -381,7 +381,7 @@ document_recount(CrmOrganization *org, const int64 *ids, int n)
 		.kind = TICKET_WRITE, .table = "sales_order_product", .ids = ids, .n = n
 	};
 	int64	   *seen = palloc(sizeof(int64) * n);
-	uint64		counted = core_run(org, &lock_order_lines, args);
+	uint64		counted = Min(core_run(org, &lock_order_lines, args), n);
 
 	for (uint64 i = 0; i < counted; i++)
 		seen[i] = core_result_int8(i, 1);

@@ -255,7 +255,7 @@ keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmP
 	{
 		CrmProgress *line = document_find_line(list, parts->ids[i]);
 
-		if (line->is_deduction)
+		if (line && line->is_deduction)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("line %d deducts a down payment and is credited with all else of the invoice", line->line_number),
@@ -424,7 +424,7 @@ document_keep_amounts(PG_FUNCTION_ARGS)
 	if (core_import_mode)
 		return PointerGetDatum(NULL);
 	SPI_connect();
-	if (strcmp(row_text(row, "invoice_type"), "down_payment") == 0)
+	if (strcmp(row_name(row, "invoice_type"), "down_payment") == 0)
 	{
 		document_hold_order_of(row->org, id);
 		document_require_not_deducted(row->org, id, row_text(row, "invoice_number"), "changed");

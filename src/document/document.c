@@ -30,6 +30,7 @@ static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
 static void take_text(CrmRow *row, const char *column, char *text);
 static DateADT date_of(const CrmRow *row, const char *column);
+static Datum days_after(const CrmRow *row, const char *column, int days);
 static void fill_validity(CrmRow *row);
 static void fill_due_date(CrmRow *row);
 static void fill_early_payment(CrmRow *row, const CrmTerms *terms);
@@ -212,7 +213,7 @@ keep_counted(CrmRow *row, const char *counted, const char *what)
 	Datum		done = row_datum(row, counted);
 	int			side = money_compare(done, money_zero());
 
-	if (side == 0 || money_compare(quantity, done) != -side ||
+	if (side == 0 || money_compare(quantity, done) != -side || row->old_nulls[row_column(row, "quantity")] ||
 		money_compare(quantity, row->old_values[row_column(row, "quantity")]) == side)
 		return;
 	ereport(ERROR,
@@ -389,6 +390,13 @@ date_of(const CrmRow *row, const char *column)
 	return DatumGetDateADT(row_datum_as(row, column, DATEOID));
 }
 
+/* days_after adds days to a date; beyond what a date can hold it is refused. */
+static Datum
+days_after(const CrmRow *row, const char *column, int days)
+{
+	return DirectFunctionCall2(date_pli, DateADTGetDatum(date_of(row, column)), Int32GetDatum(days));
+}
+
 /* fill_validity makes a new quote valid from today for quote_validity_days. */
 static void
 fill_validity(CrmRow *row)
@@ -403,8 +411,7 @@ fill_validity(CrmRow *row)
 				: DateADTGetDatum(Min(DatumGetDateADT(core_today(row->org)),
 									  date_of(row, "effective_to"))));
 	if (row_is_null(row, "effective_to") && days && atoi(days) > 0)
-		row_set_as(row, "effective_to", DATEOID,
-				   DateADTGetDatum(date_of(row, "effective_from") + atoi(days)));
+		row_set_as(row, "effective_to", DATEOID, days_after(row, "effective_from", atoi(days)));
 }
 
 /* fill_due_date dates a new invoice today and makes it due by its payment terms, in 30 days by default. */
@@ -419,8 +426,7 @@ fill_due_date(CrmRow *row)
 		return;
 	terms = document_terms(row->org, row_text(row, "payment_terms"));
 	if (row_is_null(row, "due_date"))
-		row_set_as(row, "due_date", DATEOID,
-				   DateADTGetDatum(date_of(row, "invoice_date") + (terms ? terms->net_days : 30)));
+		row_set_as(row, "due_date", DATEOID, days_after(row, "invoice_date", terms ? terms->net_days : 30));
 	if (terms && terms->has_discount)
 		fill_early_payment(row, terms);
 }
@@ -433,8 +439,7 @@ fill_early_payment(CrmRow *row, const CrmTerms *terms)
 
 	if (!row_is_null(row, "early_payment_date") || (type && strcmp(type, "credit_note") == 0))
 		return;
-	row_set_as(row, "early_payment_date", DATEOID,
-			   DateADTGetDatum(date_of(row, "invoice_date") + terms->discount_days));
+	row_set_as(row, "early_payment_date", DATEOID, days_after(row, "invoice_date", terms->discount_days));
 	row_set(row, "early_payment_percentage", terms->percentage);
 }
 

@@ -227,8 +227,11 @@ document_settle_members(const CrmProgressList *list, const CrmParts *parts)
 static Datum
 share_of_member(const CrmProgress *member, const CrmProgress *bundle, Datum quantity)
 {
-	Datum		taken = money_add(bundle->taken, quantity);
+	Datum		taken;
 
+	if (bundle == NULL)
+		core_refuse_unknown("product line of a bundle", member->bundle_id);
+	taken = money_add(bundle->taken, quantity);
 	return money_subtract(money_divide(money_multiply(member->quantity, taken), bundle->quantity, MOST_DECIMALS),
 						  member->taken);
 }

@@ -66,7 +66,11 @@ document_named(const char *entity)
 		if (strcmp(documents[i]->entity.name, entity) == 0)
 			return documents[i];
 	}
-	elog(ERROR, "\"%s\" is no document", entity);
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("\"%s\" is no document", entity),
+			 errdetail("The numbers of quotes, orders and invoices leave a trail."),
+			 errhint("Drop the trigger and call sales_crm.repair().")));
 }
 
 static void
@@ -74,9 +78,13 @@ visit_deleted(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	Deleted    *deleted = state;
 	bool		isnull;
-	Datum		key = slot_getattr(old_row, deleted->key, &isnull);
-	Datum		number = slot_getattr(old_row, deleted->number, &isnull);
+	Datum		key;
+	Datum		number;
 
+	if (old_row == NULL || new_row != NULL)
+		return;					/* hung on another event than DELETE */
+	key = slot_getattr(old_row, deleted->key, &isnull);
+	number = slot_getattr(old_row, deleted->number, &isnull);
 	deleted->keys = accumArrayResult(deleted->keys, key, false, INT8OID, CurrentMemoryContext);
 	deleted->numbers = accumArrayResult(deleted->numbers, number, isnull, TEXTOID, CurrentMemoryContext);
 	deleted->n++;

@@ -111,7 +111,7 @@ lifecycle_check_born(PG_FUNCTION_ARGS)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
-			 errmsg("a new %s cannot be \"%s\"", entity->label, state),
+			 errmsg("a new %s cannot be \"%s\"", entity->label, state ? state : ""),
 			 errdetail("A trigger of \"%s\" changed the state or reason of %s %lld after it was checked.",
 					   entity->name, entity->label, (long long) row_int8(row, entity->key)),
 			 errhint("Let that trigger leave state and status_reason alone."),

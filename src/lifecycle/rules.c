@@ -105,7 +105,7 @@ lifecycle_default_reason(CrmOrganization *org, const char *entity, const char *s
 	{
 		Reason	   *reason = lfirst(cell);
 
-		if (reason->is_default && strcmp(reason->state, state) == 0)
+		if (reason->is_default && state && strcmp(reason->state, state) == 0)
 			return reason->reason;
 	}
 	return NULL;
@@ -129,7 +129,7 @@ lifecycle_reason_wants_text(CrmOrganization *org, const char *entity,
 	return found && found->wants_text;
 }
 
-/* lifecycle_allows tells whether a move exists for the way it is made; from NULL = birth. */
+/* lifecycle_allows tells whether a move exists for the way it is made; from NULL = birth, none leads to NULL. */
 bool
 lifecycle_allows(CrmOrganization *org, const char *entity,
 				 const char *from, const char *to, const char *made_by)
@@ -142,7 +142,7 @@ lifecycle_allows(CrmOrganization *org, const char *entity,
 		bool		same_start = from && move->from
 			? strcmp(from, move->from) == 0 : from == move->from;
 
-		if (same_start && strcmp(move->to, to) == 0 && strcmp(move->made_by, made_by) == 0)
+		if (same_start && to && strcmp(move->to, to) == 0 && strcmp(move->made_by, made_by) == 0)
 			return true;
 	}
 	return false;
@@ -179,6 +179,8 @@ lifecycle_ways_out(CrmOrganization *org, const char *entity, const char *from)
 	const char *last = "";
 	ListCell   *cell;
 
+	if (from == NULL)
+		from = "";
 	initStringInfo(&text);
 	foreach(cell, rules_of(org, entity)->moves)
 	{
@@ -369,7 +371,7 @@ option_of(EntityRules *rules, char *column)
 	return option;
 }
 
-/* find_reason returns a reason of a state; any of them when reason is NULL. */
+/* find_reason returns a reason of a state; any of them when reason is NULL. No state has none. */
 static Reason *
 find_reason(CrmOrganization *org, const char *entity,
 			const char *state, const char *reason)
@@ -380,7 +382,7 @@ find_reason(CrmOrganization *org, const char *entity,
 	{
 		Reason	   *found = lfirst(cell);
 
-		if (strcmp(found->state, state) == 0 &&
+		if (state && strcmp(found->state, state) == 0 &&
 			(reason == NULL || strcmp(found->reason, reason) == 0))
 			return found;
 	}

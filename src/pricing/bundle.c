@@ -55,6 +55,7 @@ static void find_place(CrmRow *row, CrmLines *lines);
 static const char *read_place(CrmRow *row, CrmLines *lines);
 static void visit_bundle(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static bool moves_members(const Bundles *bundles, TupleTableSlot *old_row, TupleTableSlot *new_row);
+static bool differs(TupleTableSlot *old_row, TupleTableSlot *new_row, AttrNumber column);
 static void add_bundle(Bundles *bundles, int64 id, TupleTableSlot *old_row);
 static bool is_of_type(TupleTableSlot *slot, AttrNumber column, const char *type);
 static int64 id_of(TupleTableSlot *slot, AttrNumber column);
@@ -80,6 +81,8 @@ pricing_join_bundle(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 			return;
 		if (row_changed(row, "bundle_line_id"))
 			refuse_change(row, lines, "bundle_line_id", "Delete the line and insert it again with bundle_line_id.");
+		if (type == NULL)
+			return;				/* NOT NULL says so */
 		if (strcmp(type, REQUIRED) == 0)
 			keep_place(row, lines);
 		else if (strcmp(type, "product") != 0)
@@ -168,7 +171,7 @@ keep_kind(CrmRow *row, CrmLines *lines)
 
 	SPI_connect();
 	is_same = core_run(row->org, &lines->bundles.place, args) > 0 &&
-		strcmp(core_result_name(0, 3), row_text(row, "line_kind")) == 0;
+		strcmp(core_result_name(0, 3), row_name(row, "line_kind")) == 0;
 	SPI_finish();
 	if (!is_same)
 		refuse_change(row, lines, "line_kind", "Change line_kind of the bundle's line, its members follow; delete a member that is not wanted.");
@@ -322,21 +325,27 @@ visit_bundle(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 static bool
 moves_members(const Bundles *bundles, TupleTableSlot *old_row, TupleTableSlot *new_row)
 {
-	bool		isnull;
-
 	return id_of(old_row, bundles->unit) != id_of(new_row, bundles->unit) ||
-		money_compare(slot_getattr(old_row, bundles->quantity, &isnull),
-					  slot_getattr(new_row, bundles->quantity, &isnull)) != 0 ||
-		!DatumGetBool(DirectFunctionCall2Coll(texteq, DEFAULT_COLLATION_OID,
-											  slot_getattr(old_row, bundles->kind, &isnull),
-											  slot_getattr(new_row, bundles->kind, &isnull)));
+		differs(old_row, new_row, bundles->quantity) || differs(old_row, new_row, bundles->kind);
+}
+
+static bool
+differs(TupleTableSlot *old_row, TupleTableSlot *new_row, AttrNumber column)
+{
+	bool		was_null;
+	bool		isnull;
+	Datum		before = slot_getattr(old_row, column, &was_null);
+	Datum		after = slot_getattr(new_row, column, &isnull);
+
+	return core_differs(TupleDescAttr(new_row->tts_tupleDescriptor, column - 1), before, was_null, after, isnull);
 }
 
 /* add_bundle keeps the key of a bundle's line, and what it was of an old row. */
 static void
 add_bundle(Bundles *bundles, int64 id, TupleTableSlot *old_row)
 {
-	bool		isnull;
+	bool		isnull = true;
+	Datum		quantity = old_row ? slot_getattr(old_row, bundles->quantity, &isnull) : (Datum) 0;
 
 	if (bundles->n == bundles->size)
 	{
@@ -352,7 +361,7 @@ add_bundle(Bundles *bundles, int64 id, TupleTableSlot *old_row)
 	if (old_row)
 	{
 		bundles->units[bundles->n] = id_of(old_row, bundles->unit);
-		bundles->quantities[bundles->n] = datumCopy(slot_getattr(old_row, bundles->quantity, &isnull), false, -1);
+		bundles->quantities[bundles->n] = datumCopy(isnull ? money_zero() : quantity, false, -1);
 	}
 	bundles->n++;
 }

@@ -144,7 +144,7 @@ check_price_list(CrmRow *row)
 		(ROW_IS_UPDATE(row) && !row_changed(row, "price_list_id") && !row_changed(row, "currency_code")))
 		return;
 	currency = catalog_price_list_currency(row->org, row_int8(row, "price_list_id"));
-	if (currency == NULL || strcmp(currency, row_text(row, "currency_code")) == 0)
+	if (currency == NULL || strcmp(currency, row_name(row, "currency_code")) == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_CURRENCY_MISMATCH),

@@ -216,7 +216,7 @@ explain_product(CrmRow *row, CrmLineContext *context, const Surroundings *around
 					 strcmp(error, "none") == 0
 					 ? psprintf("\"%s\" gives %s", around->price_list, money_shown(price, today.decimals))
 					 : words_of(error, &context->offer, around, &today));
-	else if (strcmp(error, row_text(row, "pricing_error")) != 0 || money_compare(money_round(price, 5), stored) != 0)
+	else if (strcmp(error, row_name(row, "pricing_error")) != 0 || money_compare(money_round(price, 5), stored) != 0)
 		explain_kept_price(row, context, around, &today, error, price);
 	else if (strcmp(error, "none") != 0)
 		pricing_step(context->trace, "price per unit", CRM_DATUM(stored), "none: %s",
@@ -251,7 +251,7 @@ explain_kept_price(CrmRow *row, const CrmLineContext *context, const Surrounding
 				   CrmTrace *today, const char *error, Datum price)
 {
 	CrmTrace   *trace = context->trace;
-	char	   *kept = row_text(row, "pricing_error");
+	char	   *kept = row_name(row, "pricing_error");
 
 	if (strcmp(error, "none") == 0)
 		explain_found_price(&context->offer, around, trace, today);
@@ -274,7 +274,7 @@ explain_volume_discount(CrmRow *row, CrmLineContext *context, const Surroundings
 	Datum		saved = money_zero();
 
 	today.steps = NIL;
-	if (!row_bool(row, "is_price_overridden") && strcmp(row_text(row, "pricing_error"), "none") == 0)
+	if (!row_bool(row, "is_price_overridden") && strcmp(row_name(row, "pricing_error"), "none") == 0)
 		saved = pricing_volume_discount(row->org, &context->offer, row_datum(row, "quantity"),
 										row_datum(row, "price_per_unit"), &today);
 	if (money_compare(saved, stored) == 0)
@@ -415,7 +415,7 @@ explain_lines(CrmRow *row, const CrmLines *lines, CrmTrace *trace)
 	CrmStatement *count = core_intern(psprintf("SELECT count(*) FILTER (WHERE line_kind = 'standard'), "
 											   "count(*) FILTER (WHERE line_kind IN ('optional', 'alternative')) "
 											   "FROM @%s WHERE %s = $1", lines->entity.name, lines->header->key), types);
-	bool		is_included = strcmp(row_text(row, "tax_method"), "included") == 0;
+	bool		is_included = strcmp(row_name(row, "tax_method"), "included") == 0;
 	Datum		net = row_datum(row, "total_line_item_amount");
 	Datum		tax = row_datum(row, "total_tax");
 	Datum		less = is_included ? money_add(net, tax) : net;

@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "pricing/pricing.h"
 
@@ -77,10 +78,12 @@ money_is_zero(Datum amount)
 	return money_compare(amount, money_zero()) == 0;
 }
 
-/* money_scale returns how many decimals a value needs, trailing zeros left out. */
+/* money_scale returns how many decimals a value needs, trailing zeros left out; NaN and infinity need none. */
 int
 money_scale(Datum amount)
 {
+	if (numeric_is_nan(DatumGetNumeric(amount)) || numeric_is_inf(DatumGetNumeric(amount)))
+		return 0;
 	return DatumGetInt32(DirectFunctionCall1(numeric_min_scale, amount));
 }
 

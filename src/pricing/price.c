@@ -10,8 +10,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "pricing/pricing.h"
 
@@ -160,7 +162,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	context->is_locked = core_result_bool(0, COL_LOCKED);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
 	offer->currency = core_result_text(0, COL_CURRENCY);
-	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE);
+	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE) == TIMESTAMPTZOID ? TIMESTAMPTZOID : DATEOID;
 	offer->date.value = core_result(0, COL_DATE, offer->date_type, &offer->date.isnull);
 	pricing_read_tax_case(row->org, context, COL_TAX);
 	if (offer->product_state)
@@ -321,7 +323,7 @@ check_rounding(const CrmOffer *offer)
 	if (offer->rounding_amount.isnull)
 		return "invalid_rounding_amount";
 	sign = money_compare(offer->rounding_amount.value, money_zero());
-	if (sign < 0 || (sign == 0 && text_is(offer->rounding_option, "multiple_of")))
+	if (numeric_is_nan(DatumGetNumeric(offer->rounding_amount.value)) || sign < 0 || (sign == 0 && text_is(offer->rounding_option, "multiple_of")))
 		return "invalid_rounding_amount";
 	return NULL;
 }
@@ -434,7 +436,10 @@ power_above(Datum amount)
 	Datum		power = money_one();
 
 	while (money_compare(amount, power) >= 0)
+	{
+		CHECK_FOR_INTERRUPTS();
 		power = money_multiply(power, ten);
+	}
 	return power;
 }
 

@@ -43,7 +43,7 @@ static const CrmConfig known_config = {
 #define PRODUCT_AND_FAMILIES \
 	"WITH RECURSIVE up AS (SELECT p.product_id, p.parent_product_id, 0 AS depth FROM @product p WHERE p.product_id = $1 " \
 	"UNION ALL SELECT f.product_id, f.parent_product_id, up.depth + 1 FROM up " \
-	"JOIN @product f ON f.product_id = up.parent_product_id) "
+	"JOIN @product f ON f.product_id = up.parent_product_id WHERE up.depth < " CATALOG_DEEPEST ") "
 
 static CrmStatement find_any = {
 	.sql = "SELECT 1 FROM @product_property LIMIT 1"

@@ -53,8 +53,7 @@ static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *s
 static char *text_of(TupleTableSlot *slot, AttrNumber column);
 static Datum number_of(TupleTableSlot *slot, AttrNumber column);
 static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
-static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found,
-						bool *has_tax);
+static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, int n, bool *has_tax);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
 
@@ -241,6 +240,7 @@ static void
 visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	Counting   *counting = state;
+	TupleDesc	desc = new_row->tts_tupleDescriptor;
 	bool		isnull;
 	int64		id = DatumGetInt64(slot_getattr(new_row, counting->key, &isnull));
 
@@ -248,10 +248,11 @@ visit_counting(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 		counting->is_so = false;
 	for (int i = 0; i < SUMMED_COLUMNS && counting->is_so; i++)
 	{
-		Datum		before = slot_getattr(old_row, counting->columns[i], &isnull);
+		bool		was_null;
+		Datum		before = slot_getattr(old_row, counting->columns[i], &was_null);
 		Datum		after = slot_getattr(new_row, counting->columns[i], &isnull);
 
-		counting->is_so = datum_image_eq(before, after, false, -1);
+		counting->is_so = !core_differs(TupleDescAttr(desc, counting->columns[i] - 1), before, was_null, after, isnull);
 	}
 }
 
@@ -277,7 +278,7 @@ roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
 {
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = lines->header->name};
-	uint64		found = core_run(org, &lines->lock_headers, args);
+	int			found = (int) Min(core_run(org, &lines->lock_headers, args), n);
 	bool		has_tax = false;
 
 	ticket.n = keep_living(org, lines, ids, found, &has_tax);
@@ -292,9 +293,9 @@ roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
 
 /* keep_living keeps the ids of headers that are there, refuses closed ones, and sees whether taxes take more than sums. */
 static int
-keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 found, bool *has_tax)
+keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, int n, bool *has_tax)
 {
-	for (uint64 i = 0; i < found; i++)
+	for (int i = 0; i < n; i++)
 	{
 		char	   *state = core_result_name(i, 2);
 
@@ -304,7 +305,7 @@ keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, uint64 foun
 		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))
 			pricing_refuse_closed(org, lines, ids[i], state);
 	}
-	return (int) found;
+	return n;
 }
 
 /* pricing_refuse_closed says that the lines of a closed document stay as they are. */

@@ -421,7 +421,7 @@ add_cents(const CrmLineContext *context, Datum given, Datum tax)
 	int64		unit = 1;
 	CrmTaxRate *largest = context->rates;
 
-	for (int i = 0; i < context->decimals; i++)
+	for (int i = 0; i < Min(context->decimals, 18); i++)
 		unit *= 10;
 	size = money_multiply(size, DirectFunctionCall1(int8_numeric, Int64GetDatum(unit)));
 	if (context->n_rates == 0 || money_is_zero(cents) ||

@@ -262,7 +262,7 @@ step_back(Flow *flow, FlowEntity entity)
 {
 	FlowStage  *stage = NULL;
 
-	for (int i = 1; i <= flow->path_length; i++)
+	for (int i = 1; i <= Min(flow->path_length, FLOW_LONGEST_PATH); i++)
 	{
 		FlowStage  *reached = flow_path_stage(flow, i);
 

@@ -398,7 +398,7 @@ find_bad_rules(CrmOrganization *org, int64 process_id)
 	{
 		char	   *rule = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 		char	   *entity = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
-		char	   *problem = process_rule_check_hook(org, rule, entity);
+		char	   *problem = process_rule_check_hook(org, rule ? rule : "", entity ? entity : "");
 
 		if (problem)
 			problems = lappend(problems,

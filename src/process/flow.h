@@ -25,6 +25,9 @@ enum
 	FLOW_KNOWN
 };
 
+/* how many places of a path are looked at, whatever its row says */
+#define FLOW_LONGEST_PATH 10000
+
 typedef struct FlowStage
 {
 	int64		id;

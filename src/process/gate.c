@@ -175,6 +175,11 @@ back_refusals(const Flow *flow, const char *action)
 									  psprintf("stage \"%s\" is the first one of process \"%s\"", flow->stage.name, flow->process),
 									  psprintf("%s stands at its beginning.", called(flow)),
 									  "Use next_stage(), or abandon_process()."));
+	if (strcmp(action, "previous_stage") == 0 && flow_path_stage(flow, flow->path_length - 1) == NULL)
+		return list_make1(new_refusal(flow, ERRCODE_NO_DATA_FOUND,
+									  psprintf("the stage before \"%s\" of process \"%s\" is not there", flow->stage.name, flow->process),
+									  psprintf("Table \"process_stage_history\" shows you no place %d of its path.", flow->path_length - 1),
+									  "Check your row rights, or use abandon_process()."));
 	return closed_refusal(flow);
 }
 

@@ -201,15 +201,16 @@ put_flow_action(ReturnSetInfo *result, const Flow *flow, const char *action)
 {
 	List	   *refusals = flow_refusals(flow, action);
 	const char *detail = psprintf("acts on process \"%s\"", flow->process);
+	FlowStage  *stage;
 
 	if (refusals != NIL)
 		detail = messages(refusals);
 	else if (strcmp(action, "run_process_step") == 0)
 		detail = psprintf("runs %s", flow_actions(flow));
-	else if (strcmp(action, "next_stage") == 0)
-		detail = psprintf("goes on to stage \"%s\"", flow_next(flow)->name);
-	else if (strcmp(action, "previous_stage") == 0)
-		detail = psprintf("goes back to stage \"%s\"", flow_path_stage(flow, flow->path_length - 1)->name);
+	else if (strcmp(action, "next_stage") == 0 && (stage = flow_next(flow)) != NULL)
+		detail = psprintf("goes on to stage \"%s\"", stage->name);
+	else if (strcmp(action, "previous_stage") == 0 && (stage = flow_path_stage(flow, flow->path_length - 1)) != NULL)
+		detail = psprintf("goes back to stage \"%s\"", stage->name);
 	put_action(result, action, refusals == NIL, detail);
 }
 

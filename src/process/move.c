@@ -32,6 +32,8 @@ process_next(PG_FUNCTION_ARGS)
 		flow = flow_start(org, entity, id, process_name);
 	flow_require(flow, "next_stage");
 	next = flow_next(flow);
+	if (next == NULL)
+		core_refuse_unknown("process_stage", flow->stage.id);
 	while ((next_id = flow_related(flow, next->entity, next->relation)) == 0)
 		flow_require(flow, "next_stage");	/* it was there, and somebody deleted it meanwhile */
 	if (flow_record(flow, next->entity) != next_id)
@@ -45,10 +47,14 @@ Datum
 process_previous(PG_FUNCTION_ARGS)
 {
 	Flow	   *flow = flow_held_argument(fcinfo, core_optional_text(fcinfo, 2));
+	FlowStage  *stage;
 
 	flow_require(flow, "previous_stage");
+	stage = flow_path_stage(flow, flow->path_length - 1);
+	if (stage == NULL)
+		core_refuse_unknown("process_stage_history", flow->id);
 	forget_gone(flow);
-	flow_enter(flow, flow_path_stage(flow, flow->path_length - 1), flow->path_length - 1, "back");
+	flow_enter(flow, stage, flow->path_length - 1, "back");
 	return core_end_text(flow->stage.name);
 }
 
@@ -61,7 +67,7 @@ process_set_stage(PG_FUNCTION_ARGS)
 	char	   *path = NULL;
 
 	flow_require(flow, "set_stage");
-	for (int i = flow->path_length; i >= 1; i--)
+	for (int i = Min(flow->path_length, FLOW_LONGEST_PATH); i >= 1; i--)
 	{
 		FlowStage  *stage = flow_path_stage(flow, i);
 

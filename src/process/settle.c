@@ -28,7 +28,7 @@ process_settle(CrmOrganization *org)
 	for (uint64 i = 0; i < n; i++)
 	{
 		char	   *table = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
-		Oid			relid = get_relname_relid(table, org->oid);
+		Oid			relid = table ? get_relname_relid(table, org->oid) : InvalidOid;
 
 		if (!OidIsValid(relid) || core_has_trigger(relid, "t05_release_process", table))
 			continue;

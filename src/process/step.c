@@ -125,7 +125,7 @@ process_run_step(PG_FUNCTION_ARGS)
 	flow_require(flow, "run_process_step");
 	step = action_named(flow, label);
 	flow_use(flow, "run_process_step");
-	outcome = process_rule_hook(flow->org, step->rule, record_id);
+	outcome = process_rule_hook(flow->org, step->rule ? step->rule : "", record_id);
 	if (strcmp(outcome, "queued") == 0)
 		outcome = "requested";
 	if (strcmp(outcome, "skipped") != 0)

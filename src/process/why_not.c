@@ -114,7 +114,7 @@ put_step_reasons(CrmOrganization *org, ReturnSetInfo *result, FlowEntity entity,
 	Flow	   *flow = flow_load(org, flow_find(org, entity, id, NULL, true));
 	ListCell   *cell;
 
-	foreach(cell, flow_steps(flow))
+	foreach(cell, flow ? flow_steps(flow) : NIL)
 	{
 		FlowStep   *step = lfirst(cell);
 

@@ -125,7 +125,7 @@ security_share_table(CrmOrganization *org, const char *table)
 		char	   *role = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 		int			rank = level_rank(SPI_getvalue(rows->vals[i], rows->tupdesc, 2));
 
-		if (rank >= 0 && OidIsValid(get_role_oid(role, true)))
+		if (role && rank >= 0 && OidIsValid(get_role_oid(role, true)))
 			core_execute(psprintf("GRANT SELECT%s ON %s.%s TO %s", rank > 0 ? ", INSERT, UPDATE, DELETE" : "",
 							 org->quoted, core_quoted(table), core_quoted(role)));
 	}
@@ -137,7 +137,7 @@ level_rank(const char *level)
 {
 	for (int i = 0; i < lengthof(levels); i++)
 	{
-		if (strcmp(levels[i], level) == 0)
+		if (level && strcmp(levels[i], level) == 0)
 			return i;
 	}
 	return -1;
