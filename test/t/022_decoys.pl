@@ -20,6 +20,10 @@ $node->safe_psql($_, 'CREATE EXTENSION pgtap; CREATE EXTENSION sales_crm') for '
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'tricked', '-f', "$tree/test/lib/decoys.sql" ], 'decoys stand first in the path');
 my ($status, undef, $error) = $node->psql('tricked', 'SET search_path = decoy, pg_catalog; SELECT count(1)');
 isnt($status, 0, 'and bite');
+for my $db ('plain', 'tricked')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE ${db}_$_ TEMPLATE $db") for 'work', 'readme';
+}
 
 # What psql prints of a file, errors included; keys in the names of checks aside, which sequences have given meanwhile.
 sub printed
@@ -54,11 +58,7 @@ for my $file (@files)
 }
 
 # The work itself, kept; the sessions of README in databases of their own.
-for my $db ('plain', 'tricked')
-{
-	$node->safe_psql('postgres', "CREATE DATABASE ${db}_work TEMPLATE $db; CREATE DATABASE ${db}_readme TEMPLATE $db");
-	run_file($node, "${db}_work", 'core_of_sales.sql');
-}
+run_file($node, "${_}_work", 'core_of_sales.sql') for 'plain', 'tricked';
 for my $of ('refusal', 'price', 'total', 'guidance', 'timeline', 'verify')
 {
 	my $query = "SELECT t::text FROM told.$of AS t ORDER BY 1";
