@@ -50,6 +50,7 @@ other_sessions();
 stranger_is_refused();
 migrates('extended', 'crm', 'postgres');
 migrates('sales', 'north', 'own_owner');
+superuser_grants_calls();
 own_things_work();
 steps_run_again();
 newer_is_not_written();
@@ -195,7 +196,7 @@ sub stranger_is_refused
 	my $call = "SELECT sales_crm.migrate(organization => 'north')";
 
 	like(refusal('sales', 'north', $call, 'own_seller'), qr/42501: permission denied for function migrate/, 'who has no right on the call');
-	ask('sales', 'north', 'GRANT EXECUTE ON FUNCTION sales_crm.migrate(text) TO own_seller, own_owner');
+	ask('sales', 'north', 'GRANT EXECUTE ON FUNCTION sales_crm.migrate(text) TO own_seller, own_owner; REVOKE ALL ON FUNCTION sales_crm.reopen_lead(bigint, text) FROM own_owner, own_seller');
 	like(refusal('sales', 'north', $call, 'own_seller'), qr/42501: organization "north" is not yours to maintain\nDETAIL:  It belongs to role "own_owner".\nHINT: /, 'who has it, but not the tables');
 	is(ask('sales', 'north', 'SELECT max(version) FROM north.schema_version'), '1', 'nothing was done');
 	return;
@@ -222,6 +223,17 @@ sub migrates
 	is(ask($db, $organization, "SELECT * FROM sales_crm.migrate(organization => '$organization')", $role), $version, "$organization: migrate() again");
 	same(ours($db, $organization), ours("fresh_$organization", $organization), "$organization: changes nothing");
 	calls_work($node, $db, $organization);
+	return;
+}
+
+# Calls that an owner may not pass on are no obstacle to him; a superuser grants them.
+sub superuser_grants_calls
+{
+	my $may = q{SELECT has_function_privilege('own_seller', 'sales_crm.reopen_lead(bigint, text)', 'EXECUTE')};
+
+	is(ask('sales', 'north', $may), 'f', 'an owner cannot pass on a call that he has not');
+	is(ask('sales', 'north', "SELECT * FROM sales_crm.repair(organization => 'north')"), $version, 'repair() by a superuser');
+	is(ask('sales', 'north', $may), 't', 'grants it');
 	return;
 }
 
