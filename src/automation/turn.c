@@ -123,7 +123,7 @@ automation_take_turn(const char *name, int naptime)
 	ereport(LOG,
 			(errmsg("automation of organization \"%s\" failed, %d times in a row", name, turn.turns->failed),
 			 errdetail("%s", turn.problem),
-			 errhint("The worker comes back at %s, and goes on with the other organizations.", timestamptz_to_str(turn.turns->next_at))));
+			 errhint("The worker comes back at %s, and goes on with the other organizations.", core_moment_text(turn.turns->next_at))));
 	(void) attempt(&turn, tell, GRACE_MS);
 	pfree(turn.problem);
 	return false;

@@ -1,7 +1,7 @@
 -- automation: how the background worker fares.
 
 -- The background worker in this organization: whether it is well, and what is left to do. One row.
-CREATE VIEW automation_worker_status WITH (security_invoker = true) AS
+CREATE OR REPLACE VIEW automation_worker_status WITH (security_invoker = true) AS
 SELECT
     coalesce(w.failed_turns, 0) = 0 AS is_well,    -- False: it failed the last time, as last_error says.
     w.last_success_at,    -- When it last did what was due, or found nothing after a start or a failure; empty = never.

@@ -43,10 +43,10 @@ build_check(CrmOrganization *org, const void *argument)
 	for (uint64 i = 0; i < n; i++)
 	{
 		const char *table = core_result_name(i, 1);
-		const char *key = quote_identifier(core_result_name(i, 2));
+		const char *key = core_quoted(core_result_name(i, 2));
 
 		appendStringInfo(&sql, " UNION ALL SELECT %s, 'its key is not more than 0', %s::text FROM @%s WHERE %s <= 0",
-						 key, quote_literal_cstr(table), quote_identifier(table), key);
+						 key, quote_literal_cstr(table), core_quoted(table), key);
 	}
 	return sql.data;
 }

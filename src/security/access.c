@@ -35,7 +35,7 @@ static void grant_access(CrmOrganization *org, void *argument);
 static void grant_level(CrmOrganization *org, CrmAccess *access);
 static void grant_table(CrmOrganization *org, const char *role, const char *kind, const char *table);
 static void grant_schema(CrmOrganization *org, const char *role);
-static void grant_calls(CrmOrganization *org, const CrmAccess *access, bool must);
+static int	grant_calls(CrmOrganization *org, const CrmAccess *access, bool must);
 static uint64 find_calls(CrmOrganization *org, const CrmAccess *access);
 static void refuse_call(const CrmAccess *access, const char *call) pg_attribute_noreturn();
 
@@ -131,14 +131,20 @@ security_restore_access(CrmOrganization *org)
 	return granted;
 }
 
-/* security_restore_calls grants the calls again, as the caller of repair(), as far as they are his to grant. */
+/* security_restore_calls grants the calls again, as the caller, as far as they are his to grant. */
 void
 security_restore_calls(CrmOrganization *org, List *granted)
 {
+	int			left_out = 0;
 	ListCell   *cell;
 
 	foreach(cell, granted)
-		grant_calls(org, lfirst(cell), false);
+		left_out += grant_calls(org, lfirst(cell), false);
+	if (left_out > 0)
+		ereport(NOTICE,
+				(errmsg("the calls of sales_crm were not granted again"),
+				 errdetail("You may not pass them on to the roles of organization \"%s\"; what these have they keep.", org->name),
+				 errhint("For calls that are new, let a superuser call sales_crm.repair('%s').", org->name)));
 }
 
 /* security_share_table grants a new table to the roles that have access, as its owner. */
@@ -235,15 +241,16 @@ grant_schema(CrmOrganization *org, const char *role)
 /*
  * grant_calls grants the calls of a level as the caller, who must be able to
  * pass each on, or as far as he can: GRANT itself would only warn. No name and
- * no type is looked up in anybody's search_path.
+ * no type is looked up in anybody's search_path. Returns how many are left out.
  */
-static void
+static int
 grant_calls(CrmOrganization *org, const CrmAccess *access, bool must)
 {
 	int			nest = core_set_path("pg_catalog, pg_temp");
 	uint64		n = find_calls(org, access);
 	SPITupleTable *rows = SPI_tuptable;
 	StringInfoData calls;
+	int			left_out = 0;
 
 	initStringInfo(&calls);
 	for (uint64 i = 0; i < n; i++)
@@ -262,6 +269,8 @@ grant_calls(CrmOrganization *org, const CrmAccess *access, bool must)
 			appendStringInfo(&calls, "%s%s", calls.len > 0 ? ", " : "", call);
 		else if (must)
 			refuse_call(access, SPI_getvalue(rows->vals[i], rows->tupdesc, 4));
+		else
+			left_out++;
 	}
 	if (access->rank >= 0 &&
 		pg_namespace_aclcheck(get_namespace_oid("sales_crm", false), GetUserId(), ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK)
@@ -269,6 +278,7 @@ grant_calls(CrmOrganization *org, const CrmAccess *access, bool must)
 	if (calls.len > 0)
 		core_execute(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", calls.data, core_quoted(access->role)));
 	AtEOXact_GUC(true, nest);
+	return left_out;
 }
 
 /* find_calls looks the names of a level up; none for impersonate. */
