@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(60);
+SELECT plan(63);
 
 CREATE ROLE tap_boss;
 CREATE ROLE tap_other;
@@ -49,6 +49,14 @@ BEGIN
 END $$;
 SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT 990000, 'notify', '{"channel": "x"}' FROM generate_series(1, 2) AS n WHERE n = 1 OR pg_temp.meanwhile()$$,
 	'23503', 'nor does one come before its rule, which somebody else makes until the statement ends', 'tap_other');
+
+-- EXECUTE on a call holds in the whole database: who has it elsewhere is not shown here what the owner of a rule reads.
+GRANT EXECUTE ON FUNCTION sales_crm.explain_rule, sales_crm.dry_run TO tap_seller;
+INSERT INTO crm.lead (company_name) VALUES ('Explained') RETURNING lead_id AS explained \gset
+SELECT pg_temp.refused(format('SELECT * FROM sales_crm.%s(%L, ''lead'', %s)', c, 'boss', :explained), '42501', c || '() asks for level admin', 'tap_seller') FROM unnest('{explain_rule,dry_run}'::text[]) AS c;
+SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.explain_rule(%L, ''lead'', %s)', 'boss', :explained), 'tap_other'), NULL, 'which an administrator has');
+DELETE FROM crm.lead WHERE lead_id = :explained;
+DELETE FROM crm.tap_log;
 
 -- A role that is dropped leaves rules that can be switched off.
 CREATE ROLE tap_leaver;
