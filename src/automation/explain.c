@@ -72,11 +72,14 @@ begin_question(FunctionCallInfo fcinfo, Question *question)
 {
 	char	   *name = core_text_argument(fcinfo, 0, "rule");
 	char	   *entity = core_text_argument(fcinfo, 1, "entity");
+	CrmOrganization *org;
 
 	question->id = core_id_argument(fcinfo, 2, "id");
 	InitMaterializedSRF(fcinfo, 0);
 	question->result = (ReturnSetInfo *) fcinfo->resultinfo;
-	question->rule = automation_rule_named(core_begin(), name);
+	org = core_begin();
+	automation_require_admin(org, "automation_run");	/* the values are those that the rule's owner reads */
+	question->rule = automation_rule_named(org, name);
 	if (strcmp(question->rule->entity, entity) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

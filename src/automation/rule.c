@@ -41,6 +41,7 @@ static CrmActionRow *read_action(uint64 i);
 static void file_rule(RuleBook *book, CrmRule *rule);
 static void complete_rule(CrmRow *row, CrmTicket *ticket);
 static void complete_action(CrmRow *row, CrmTicket *ticket);
+static void refuse_no_rule(CrmRow *row) pg_attribute_noreturn();
 static void note_activation(CrmRow *row);
 static CrmRule *rule_of_row(CrmRow *row);
 static void check_columns_fit(CrmRow *row, CrmRule *rule);
@@ -390,20 +391,35 @@ complete_action(CrmRow *row, CrmTicket *ticket)
 	bool		is_active;
 
 	if (row_is_null(row, "automation_rule_id") || row_is_null(row, "action") || row_is_null(row, "parameters"))
-		return;					/* NOT NULL and the foreign key say it */
+		return;					/* NOT NULL says it */
 	SPI_connect();
 	rule = stored_rule(row->org, row_int8(row, "automation_rule_id"), &is_active);
-	if (rule)
-	{
-		automation_check_author(rule);
-		action.id = row_int8(row, "automation_action_id");
-		action.action = row_text(row, "action");
-		action.parameters = DatumGetJsonbP(row_datum_as(row, "parameters", JSONBOID));
-		rule->actions = list_make1(&action);
-		if (is_active)
-			automation_check(rule);
-	}
+	if (rule == NULL)
+		refuse_no_rule(row);
+	automation_check_author(rule);
+	action.id = row_int8(row, "automation_action_id");
+	action.action = row_text(row, "action");
+	action.parameters = DatumGetJsonbP(row_datum_as(row, "parameters", JSONBOID));
+	rule->actions = list_make1(&action);
+	if (is_active)
+		automation_check(rule);
 	SPI_finish();
+}
+
+/*
+ * refuse_no_rule says what the foreign key would, which is asked only when the
+ * statement ends: by then somebody else may have made a rule of that key, one
+ * that the author of this action may not write.
+ */
+static void
+refuse_no_rule(CrmRow *row)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("automation rule %lld does not exist", (long long) row_int8(row, "automation_rule_id")),
+			 errdetail("Table automation_rule of organization \"%s\" has no row of that key.", row->org->name),
+			 errhint("Insert the rule first, then its actions."),
+			 errtablecol(row->rel, row_column(row, "automation_rule_id") + 1)));
 }
 
 /* stored_rule reads a rule as it is now, or returns NULL; inside SPI. */

@@ -75,7 +75,7 @@ core_next_number(CrmOrganization *org, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("number series \"%s\" is not set up", name),
-				 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing or owned by somebody else.", org->name),
+				 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing, owned by somebody else, or that of a table's keys.", org->name),
 				 errhint("Insert the row or correct its sequence_name.")));
 	number = series->is_gapless ? next_gapless(org, name)
 		: nextval_internal(series->sequence, false);
@@ -254,16 +254,20 @@ load_series(CrmOrganization *org)
 
 /*
  * series_sequence finds the sequence of a series. It is advanced without a
- * look at the caller's rights, so it must belong to the organization.
+ * look at the caller's rights, so it must belong to the organization, and not
+ * to a table, whose keys would come to their end.
  */
 static Oid
 series_sequence(CrmOrganization *org, const char *name)
 {
 	Oid			sequence = name ? get_relname_relid(name, org->oid) : InvalidOid;
+	Oid			table;
+	int32		column;
 
 	if (!OidIsValid(sequence) ||
 		get_rel_relkind(sequence) != RELKIND_SEQUENCE ||
-		core_owner(org, name) != core_owner(org, "number_series"))
+		core_owner(org, name) != core_owner(org, "number_series") ||
+		sequenceIsOwned(sequence, DEPENDENCY_INTERNAL, &table, &column))
 		return InvalidOid;
 	return sequence;
 }

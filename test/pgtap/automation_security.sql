@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(58);
+SELECT plan(63);
 
 CREATE ROLE tap_boss;
 CREATE ROLE tap_other;
@@ -41,6 +41,22 @@ SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, 
 SELECT pg_temp.refused($$UPDATE crm.automation_action SET parameters = '{"entity": "tap_log", "values": {"what": "1"}}'$$, '42501', 'nor changes one', 'tap_other');
 SELECT pg_temp.refused($$UPDATE crm.automation_rule SET condition = 'false'$$, '42501', 'nor its condition', 'tap_other');
 SELECT is(pg_temp.refusal($$INSERT INTO crm.automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, outcome) VALUES (1, 'lead', 1, 'created', 'x', now(), now(), 'done')$$, 'tap_boss'), '42501', 'nobody writes the log');
+SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, action, parameters) VALUES (990000, 'notify', '{"channel": "x"}')$$, '23503', 'an action needs a rule', 'tap_other');
+CREATE FUNCTION pg_temp.meanwhile() RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+	INSERT INTO crm.automation_rule (automation_rule_id, name, entity, event) VALUES (990000, 'of a superuser', 'lead', 'created');
+	RETURN false;
+END $$;
+SELECT pg_temp.refused($$INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT 990000, 'notify', '{"channel": "x"}' FROM generate_series(1, 2) AS n WHERE n = 1 OR pg_temp.meanwhile()$$,
+	'23503', 'nor does one come before its rule, which somebody else makes until the statement ends', 'tap_other');
+
+-- EXECUTE on a call holds in the whole database: who has it elsewhere is not shown here what the owner of a rule reads.
+GRANT EXECUTE ON FUNCTION sales_crm.explain_rule, sales_crm.dry_run TO tap_seller;
+INSERT INTO crm.lead (company_name) VALUES ('Explained') RETURNING lead_id AS explained \gset
+SELECT pg_temp.refused(format('SELECT * FROM sales_crm.%s(%L, ''lead'', %s)', c, 'boss', :explained), '42501', c || '() asks for level admin', 'tap_seller') FROM unnest('{explain_rule,dry_run}'::text[]) AS c;
+SELECT is(pg_temp.refusal(format('SELECT * FROM sales_crm.explain_rule(%L, ''lead'', %s)', 'boss', :explained), 'tap_other'), NULL, 'which an administrator has');
+DELETE FROM crm.lead WHERE lead_id = :explained;
+DELETE FROM crm.tap_log;
 
 -- A role that is dropped leaves rules that can be switched off.
 CREATE ROLE tap_leaver;
