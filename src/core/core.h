@@ -28,6 +28,7 @@ extern bool core_import_mode;
 
 extern void core_init(void);
 extern int	core_fix_settings(CrmOrganization *org);
+extern void core_set(const char *name, const char *value);
 extern const char *core_quoted(const char *name);
 
 /* ---- organizations (organization.c) ---- */
@@ -268,7 +269,6 @@ extern bool core_may_maintain(const CrmOrganization *org);
 extern void core_maintain(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_work_as_owner(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_check_at_once(CrmOrganization *org, CrmTask task, void *argument);
-extern void core_require_owned(CrmOrganization *org, const char *table, Oid owner);
 
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);

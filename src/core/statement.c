@@ -224,8 +224,7 @@ core_set_path(const char *path)
 {
 	int			nest = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	core_set("search_path", path);
 	return nest;
 }
 
@@ -605,7 +604,6 @@ require_row(uint64 row)
 			 errhint("Check your row rights and sales_crm.organization, and try again.")));
 }
 
-/* core_result_int8 returns a bigint, 0 for NULL: no key is ever 0. */
 /*
  * core_result_key returns a key that is stored, 0 for NULL. Keys are positive;
  * another that got in is refused, or it would pass for none.
