@@ -18,7 +18,6 @@
 #include "automation/rule.h"
 
 static Oid	role_of(CrmRule *rule);
-static void set_until_left(const char *name, const char *value);
 
 /*
  * automation_enter switches to the rule's owner. Who can write any row of
@@ -41,9 +40,9 @@ automation_enter(CrmRule *rule, CrmRights *before)
 						 core_quoted(GetUserNameFromId(table_owner, false)))));
 	GetUserIdAndSecContext(&before->user, &before->context);
 	before->nest = core_fix_settings(rule->org);
-	set_until_left("search_path", psprintf("pg_catalog, %s, sales_crm, pg_temp", rule->org->quoted));
-	set_until_left("sales_crm.organization", rule->org->name);
-	set_until_left("sales_crm.user_id", "");
+	core_set("search_path", psprintf("pg_catalog, %s, sales_crm, pg_temp", rule->org->quoted));
+	core_set("sales_crm.organization", rule->org->name);
+	core_set("sales_crm.user_id", "");
 	SetUserIdAndSecContext(role, before->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 }
 
@@ -97,10 +96,4 @@ role_of(CrmRule *rule)
 				 errdetail("Rule \"%s\" names it as its rule_owner.", rule->name),
 				 errhint("Make the role, or UPDATE automation_rule SET rule_owner.")));
 	return role;
-}
-
-static void
-set_until_left(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }

@@ -224,7 +224,7 @@ work(CrmOrganization *org, void *argument)
 	Turn	   *turn = argument;
 	CrmValue	args[] = {CRM_DATUM(TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()))};
 
-	core_require_owned(org, "automation_queue", core_maintainer(org));
+	(void) core_require_shape(org, "automation_queue");
 	turn->ran = automation_work(org, turn->limit);
 	if (!OidIsValid(get_relname_relid("automation_worker", org->oid)) ||
 		(turn->ran == 0 && turn->turns->failed == 0 && turn->turns->is_told))

@@ -28,6 +28,7 @@ extern bool core_import_mode;
 
 extern void core_init(void);
 extern int	core_fix_settings(CrmOrganization *org);
+extern void core_set(const char *name, const char *value);
 extern const char *core_quoted(const char *name);
 
 /* ---- organizations (organization.c) ---- */
@@ -54,7 +55,7 @@ extern Oid	core_owner(const CrmOrganization *org, const char *table);
 /* ---- what is a table of ours (shape.c) ---- */
 extern uint32 core_shapes;
 
-extern void core_require_shape(CrmOrganization *org, const char *name);
+extern bool core_require_shape(CrmOrganization *org, const char *name);
 extern const char *core_table_name(Relation rel);
 extern bool core_is_in_organization(Relation rel);
 
@@ -268,7 +269,6 @@ extern bool core_may_maintain(const CrmOrganization *org);
 extern void core_maintain(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_work_as_owner(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_check_at_once(CrmOrganization *org, CrmTask task, void *argument);
-extern void core_require_owned(CrmOrganization *org, const char *table, Oid owner);
 
 /* ---- numbers (number.c) ---- */
 extern char *core_next_number(CrmOrganization *org, const char *series);

@@ -12,15 +12,12 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "core/core.h"
@@ -39,10 +36,8 @@ typedef struct Immediate
 	void	   *argument;
 } Immediate;
 
-static const char *why_no_table(CrmOrganization *org, const char *table, Oid owner);
 static void work_at_once(CrmOrganization *org, void *argument);
 static Constraints find_constraints(CrmOrganization *org);
-static void set_until_done(const char *name, const char *value);
 
 /*
  * The constraints that writing the owner's tables of an organization sets off:
@@ -111,53 +106,21 @@ void
 core_work_as_owner(CrmOrganization *org, CrmTask task, void *argument)
 {
 	static const char *const tables[] = {"schema_version", "organization_setting", "role_access", "access_rule"};
-	Oid			owner = core_maintainer(org);
 	Oid			user;
 	int			context;
 	int			nest;
 
 	for (int i = 0; i < lengthof(tables); i++)
-		core_require_owned(org, tables[i], owner);
+		(void) core_require_shape(org, tables[i]);
 	GetUserIdAndSecContext(&user, &context);
 	nest = NewGUCNestLevel();
-	set_until_done("search_path", "pg_catalog, pg_temp");
-	set_until_done("sales_crm.organization", org->name);
-	set_until_done("sales_crm.user_id", "");
-	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	core_set("search_path", "pg_catalog, pg_temp");
+	core_set("sales_crm.organization", org->name);
+	core_set("sales_crm.user_id", "");
+	SetUserIdAndSecContext(core_maintainer(org), context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	task(org, argument);
 	AtEOXact_GUC(false, nest);
 	SetUserIdAndSecContext(user, context);
-}
-
-/* core_require_owned refuses what is not a table of the organization's owner: a view could be anything. */
-void
-core_require_owned(CrmOrganization *org, const char *table, Oid owner)
-{
-	const char *why = why_no_table(org, table, owner);
-
-	if (why)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" of organization \"%s\" is no table of its owner", table, org->name),
-				 errdetail("%s", why),
-				 errhint("Put the table back in its place, as create_organization() makes it, and let it belong to the owner of the schema, role \"%s\".",
-						 GetUserNameFromId(owner, false)),
-				 err_generic_string(PG_DIAG_SCHEMA_NAME, org->name),
-				 err_generic_string(PG_DIAG_TABLE_NAME, table)));
-}
-
-/* why_no_table tells what is wrong with it, NULL = nothing. */
-static const char *
-why_no_table(CrmOrganization *org, const char *table, Oid owner)
-{
-	Oid			relid = core_table(org, table);
-	char		kind = get_rel_relkind(relid);
-
-	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-		return kind == RELKIND_VIEW ? "It is a view." : "It is no ordinary table.";
-	if (core_owner(org, table) != owner)
-		return psprintf("It belongs to role \"%s\".", GetUserNameFromId(core_owner(org, table), false));
-	return NULL;
 }
 
 static void
@@ -194,10 +157,4 @@ find_constraints(CrmOrganization *org)
 
 	core_run(org, &select_deferrable, args);
 	return (Constraints) {core_result_text(0, 1), core_result_text(0, 2)};
-}
-
-static void
-set_until_done(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }

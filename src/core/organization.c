@@ -80,6 +80,7 @@ core_table(const CrmOrganization *org, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("organization \"%s\" has no table \"%s\"", org->name, name),
+				 errdetail("It was dropped, renamed, or moved to another schema."),
 				 errhint("Restore the table, or drop the organization and make it again.")));
 	return relid;
 }

@@ -87,11 +87,8 @@ core_run_parts(const char *name, const char *const *parts, CrmStatementFilter fi
 	char	   *script = read_script();
 	int			nest = core_fix_settings(NULL);	/* the script compares and quotes names */
 
-	(void) set_config_option("search_path",
-							 psprintf("%s, sales_crm, pg_temp", core_quoted(name)),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("client_min_messages", "warning",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	core_set("search_path", psprintf("%s, sales_crm, pg_temp", core_quoted(name)));
+	core_set("client_min_messages", "warning");
 	for (int i = 0; parts[i]; i++)
 		run_part(cut_part(script, parts[i]), get_namespace_oid(name, false), filter);
 	AtEOXact_GUC(true, nest);

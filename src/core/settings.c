@@ -97,7 +97,14 @@ static void
 fix(bool is_so, const char *name, const char *value)
 {
 	if (!is_so)
-		(void) set_until_left(name, value, ERROR);
+		core_set(name, value);
+}
+
+/* core_set sets a setting until the level of settings ends. */
+void
+core_set(const char *name, const char *value)
+{
+	(void) set_until_left(name, value, ERROR);
 }
 
 /* fix_time_zone takes UTC for what AT TIME ZONE knows, but no session can be set to: an abbreviation. */
@@ -105,10 +112,10 @@ static void
 fix_time_zone(const char *zone)
 {
 	if (strcmp(pg_get_timezone_name(session_timezone), zone) != 0 && !set_until_left("TimeZone", zone, DEBUG5))
-		(void) set_until_left("TimeZone", "UTC", ERROR);
+		core_set("TimeZone", "UTC");
 }
 
-/* set_until_left sets a setting until the level of settings ends; tells whether the value will do. */
+/* set_until_left does so, and tells whether the value will do. */
 static bool
 set_until_left(const char *name, const char *value, int elevel)
 {

@@ -7,7 +7,7 @@
  * on, or a statement names, is looked at before it is believed: it is a table,
  * not temporary, of the schema's owner, and its columns have the types and the
  * NOT NULLs of our DDL, from which the list is made when the library is built.
- * What was found is kept until the table changes. Values are not believed for
+ * What was found is kept until the table or a schema changes. Values are not believed for
  * a CHECK: one of that name may say anything.
  */
 #include "postgres.h"
@@ -50,7 +50,7 @@ typedef struct TrueTable
 	char		name[NAMEDATALEN];	/* of the table, also for a partition of it */
 } TrueTable;
 
-uint32		core_shapes = 1;	/* grows whenever a table that was looked at changes */
+uint32		core_shapes = 1;	/* grows whenever a table that was looked at changes, or a schema */
 
 static HTAB *true_tables = NULL;
 
@@ -58,6 +58,8 @@ static TrueTable *true_table(Relation rel);
 static void look_at(Relation rel, TrueTable *entry);
 static TrueTable *table_entry(Oid relid);
 static void invalidate_shapes(Datum arg, Oid relid);
+static void invalidate_owners(Datum arg, int cacheid, uint32 hashvalue);
+static void invalidate_all(void);
 static void require_kind(Relation rel);
 static const char *name_of_whole(Relation rel);
 static const CrmShape *shape_of(const char *name);
@@ -66,14 +68,15 @@ static void require_columns(Relation rel, const CrmShape *shape);
 static int	position_of(TupleDesc desc, const char *name, int start);
 static void refuse_column(Relation rel, const CrmColumn *column, int position) pg_attribute_noreturn();
 
-/* core_require_shape refuses to let a statement work on what only looks like a table of an organization. */
-void
+/* core_require_shape refuses to let a statement work on what only looks like a table of an organization; false when it must be asked again. */
+bool
 core_require_shape(CrmOrganization *org, const char *name)
 {
 	Relation	rel = relation_open(core_table(org, name), AccessShareLock);
+	bool		is_known = true_table(rel)->is_valid;
 
-	(void) true_table(rel);
 	relation_close(rel, AccessShareLock);
+	return is_known;
 }
 
 /* core_table_name returns what the table under a trigger is called, a partition's is that of the whole; a false one is refused. */
@@ -95,25 +98,24 @@ static TrueTable *
 true_table(Relation rel)
 {
 	static TrueTable *last = NULL;
-	static uint32 last_shapes = 0;
 
-	if (last == NULL || last_shapes != core_shapes || last->relid != RelationGetRelid(rel))
-	{
-		TrueTable  *entry = table_entry(RelationGetRelid(rel));
-
-		if (!entry->is_valid)
-			look_at(rel, entry);
-		last = entry;
-		last_shapes = core_shapes;
-	}
+	if (last == NULL || last->relid != RelationGetRelid(rel))
+		last = table_entry(RelationGetRelid(rel));
+	if (!last->is_valid)
+		look_at(rel, last);
 	return last;
 }
 
-/* look_at finds out what a relation is; a table outside organizations has no shape that it must be of. */
+/*
+ * look_at finds out what a relation is. A table outside organizations has no
+ * shape that it must be of, until its schema becomes one: it is looked at each
+ * time.
+ */
 static void
 look_at(Relation rel, TrueTable *entry)
 {
 	const CrmShape *shape = NULL;
+	uint32		before = core_shapes;
 
 	require_kind(rel);
 	strlcpy(entry->name, name_of_whole(rel), NAMEDATALEN);
@@ -125,7 +127,7 @@ look_at(Relation rel, TrueTable *entry)
 		require_owner(rel);
 		require_columns(rel, shape);
 	}
-	entry->is_valid = true;
+	entry->is_valid = entry->is_ours && before == core_shapes;
 }
 
 static TrueTable *
@@ -140,6 +142,7 @@ table_entry(Oid relid)
 
 		true_tables = hash_create("sales_crm true tables", 128, &ctl, HASH_ELEM | HASH_BLOBS);
 		CacheRegisterRelcacheCallback(invalidate_shapes, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_owners, (Datum) 0);
 	}
 	entry = hash_search(true_tables, &relid, HASH_ENTER, &found);
 	if (!found)
@@ -151,22 +154,36 @@ table_entry(Oid relid)
 static void
 invalidate_shapes(Datum arg, Oid relid)
 {
+	TrueTable  *entry;
+
+	if (!OidIsValid(relid))
+	{
+		invalidate_all();
+		return;
+	}
+	entry = hash_search(true_tables, &relid, HASH_FIND, NULL);
+	if (entry == NULL || !entry->is_valid)
+		return;
+	entry->is_valid = false;
+	core_shapes++;
+}
+
+/* invalidate_owners lets all be looked at again after a schema changed, perhaps its owner. */
+static void
+invalidate_owners(Datum arg, int cacheid, uint32 hashvalue)
+{
+	invalidate_all();
+}
+
+static void
+invalidate_all(void)
+{
 	HASH_SEQ_STATUS scan;
 	TrueTable  *entry;
 
-	if (OidIsValid(relid))
-	{
-		entry = hash_search(true_tables, &relid, HASH_FIND, NULL);
-		if (entry == NULL || !entry->is_valid)
-			return;
+	hash_seq_init(&scan, true_tables);
+	while ((entry = hash_seq_search(&scan)) != NULL)
 		entry->is_valid = false;
-	}
-	else
-	{
-		hash_seq_init(&scan, true_tables);
-		while ((entry = hash_seq_search(&scan)) != NULL)
-			entry->is_valid = false;
-	}
 	core_shapes++;
 }
 

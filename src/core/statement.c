@@ -74,7 +74,7 @@ static SPIPlanPtr prepare_ours(const char *sql, CrmStatement *statement);
 static List *named_tables(const CrmStatement *statement);
 static List *keep_names(List *names);
 static void empty_entry(PlanEntry *entry);
-static void require_tables(CrmOrganization *org, List *tables);
+static bool require_tables(CrmOrganization *org, List *tables);
 static void make_plan(SPIPlanPtr plan, bool is_report);
 static Settings read_settings(void);
 static void apply_settings(Settings settings);
@@ -107,8 +107,7 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 	{
 		uint32		shapes = core_shapes;
 
-		require_tables(org, entry->tables);
-		entry->shapes = shapes;
+		entry->shapes = require_tables(org, entry->tables) ? shapes : 0;
 	}
 	make_plan(plan, statement->is_report);
 	rc = SPI_execute_plan(plan, values, nulls, statement->is_newest, 0);
@@ -225,8 +224,7 @@ core_set_path(const char *path)
 {
 	int			nest = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	core_set("search_path", path);
 	return nest;
 }
 
@@ -347,7 +345,7 @@ kept_plan(CrmOrganization *org, CrmStatement *statement)
 		List	   *tables = named_tables(statement);
 		SPIPlanPtr	plan;
 
-		require_tables(org, tables);
+		(void) require_tables(org, tables);
 		plan = prepare(org, statement);
 		entry = hash_search(plans, &key, HASH_ENTER, &found);
 		if (found)
@@ -473,14 +471,16 @@ empty_entry(PlanEntry *entry)
 	entry->tables = NIL;
 }
 
-/* require_tables sees to it that a statement works on true tables. */
-static void
+/* require_tables sees to it that a statement works on true tables; false when they must be asked for again. */
+static bool
 require_tables(CrmOrganization *org, List *tables)
 {
+	bool		are_known = true;
 	ListCell   *cell;
 
 	foreach(cell, tables)
-		core_require_shape(org, lfirst(cell));
+		are_known &= core_require_shape(org, lfirst(cell));
+	return are_known;
 }
 
 /*
@@ -604,7 +604,6 @@ require_row(uint64 row)
 			 errhint("Check your row rights and sales_crm.organization, and try again.")));
 }
 
-/* core_result_int8 returns a bigint, 0 for NULL: no key is ever 0. */
 /*
  * core_result_key returns a key that is stored, 0 for NULL. Keys are positive;
  * another that got in is refused, or it would pass for none.

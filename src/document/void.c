@@ -78,13 +78,9 @@ visit_deleted(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state)
 {
 	Deleted    *deleted = state;
 	bool		isnull;
-	Datum		key;
-	Datum		number;
+	Datum		key = slot_getattr(old_row, deleted->key, &isnull);
+	Datum		number = slot_getattr(old_row, deleted->number, &isnull);
 
-	if (old_row == NULL || new_row != NULL)
-		return;					/* hung on another event than DELETE */
-	key = slot_getattr(old_row, deleted->key, &isnull);
-	number = slot_getattr(old_row, deleted->number, &isnull);
 	deleted->keys = accumArrayResult(deleted->keys, key, false, INT8OID, CurrentMemoryContext);
 	deleted->numbers = accumArrayResult(deleted->numbers, number, isnull, TEXTOID, CurrentMemoryContext);
 	deleted->n++;

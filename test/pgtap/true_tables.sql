@@ -63,7 +63,7 @@ FROM (VALUES
 	('ALTER TABLE crm.lead ALTER state DROP NOT NULL', '42804', 'one that must not'),
 	('ALTER TABLE crm.lead RENAME state TO condition', '42703', 'one that has another name'),
 	('ALTER TABLE crm.lead OWNER TO tap_maker', '42809', 'a table of somebody else'),
-	('ALTER SCHEMA crm OWNER TO tap_maker', '42809', 'a schema of somebody else'),
+	('INSERT INTO crm.lead (last_name) VALUES (''A''); ALTER SCHEMA crm OWNER TO tap_maker', '42809', 'a schema of somebody else'),
 	('ALTER TABLE crm.lead ALTER fax TYPE varchar(200)', 'nothing', 'a text of limited length'),
 	('ALTER TABLE crm.lead DROP COLUMN fax', 'nothing', 'a column dropped that may be NULL')) AS c(change, code, what);
 SELECT is(pg_temp.changed(format('ALTER TABLE crm.%1$s RENAME TO %1$s_; CREATE %2$s', name, made), format('SELECT sales_crm.qualify_lead(lead_id => %s)', :lead_id)), '42809', what)
@@ -73,6 +73,21 @@ FROM (VALUES
 	('organization_setting', 'VIEW crm.organization_setting AS SELECT * FROM crm.organization_setting_', 'settings that are a view')) AS c(name, made, what);
 SELECT is(pg_temp.changed('ALTER TABLE crm.lead RENAME TO lead_; CREATE VIEW crm.lead AS SELECT * FROM crm.lead_', 'SELECT * FROM sales_crm.verify()'), '42809', 'verify() reads no view for a table');
 SELECT is(pg_temp.changed('ALTER TABLE crm.schema_version RENAME TO v; CREATE VIEW crm.schema_version AS SELECT * FROM crm.v', 'SELECT * FROM sales_crm.migrate(organization => ''crm'')'), '42809', 'nor does migrate()');
+
+-- A table that was looked at before its schema had what makes it an organization is looked at again: it has no shape before.
+CREATE SCHEMA tap_later AUTHORIZATION tap_maker;
+SET LOCAL ROLE tap_maker;
+CREATE TABLE tap_later.unit (unit_id bigint, unit_group_id bigint, quantity numeric, base_unit_id bigint);
+CREATE TRIGGER tap_try BEFORE DELETE ON tap_later.unit FOR EACH ROW EXECUTE FUNCTION sales_crm.release_process('unit');
+INSERT INTO tap_later.unit (unit_id) VALUES (1), (2);
+DELETE FROM tap_later.unit WHERE unit_id = 1;
+RESET ROLE;
+CREATE TABLE tap_later.schema_version (LIKE crm.schema_version INCLUDING ALL);
+CREATE TABLE tap_later.organization_setting (LIKE crm.organization_setting INCLUDING ALL);
+INSERT INTO tap_later.schema_version TABLE crm.schema_version;
+ALTER TABLE tap_later.schema_version OWNER TO tap_maker;
+ALTER TABLE tap_later.organization_setting OWNER TO tap_maker;
+SELECT pg_temp.refused('DELETE FROM tap_later.unit', '42804', 'a table that came before its organization');
 
 -- A trigger that hangs on another table of the organization than its own.
 SELECT is(pg_temp.changed(format('CREATE TRIGGER tap_try AFTER UPDATE ON crm.account FOR EACH ROW EXECUTE FUNCTION sales_crm.%s', function_call),

@@ -47,16 +47,16 @@ runs_as_mallory('a trigger on schema_version',
 runs_as_mallory('a policy that is forced on the owner too', q{
 	CREATE POLICY strike ON north.role_access USING (own.strike()) WITH CHECK (own.strike());
 	ALTER TABLE north.role_access ENABLE ROW LEVEL SECURITY;
-	ALTER TABLE north.role_access FORCE ROW LEVEL SECURITY}, $grant);
+	ALTER TABLE north.role_access FORCE ROW LEVEL SECURITY}, $grant, 'nothing');
 
 # A view in the place of a table
 refuses_table($_) for 'schema_version', 'access_rule', 'role_access', 'organization_setting';
-runs_as_mallory('a view in the place of lead', view_for('lead'), $verify);
-runs_as_mallory('a view in the place of activity_type', view_for('activity_type'), $repair);
+runs_as_mallory('a view in the place of lead', view_for('lead'), $verify, 'refused');
+runs_as_mallory('a view in the place of activity_type', view_for('activity_type'), $repair, 'refused');
 
 # Operators that fit better than those of PostgreSQL, where the superuser has the schema in his path
 runs_as_mallory("operators", join(" ", map { operator(@$_) } ([ "unequal", "<>", "boolean", "false" ], [ "more", ">", "boolean", "false" ], [ "less", "<", "boolean", "false" ], [ "over", "/", "numeric", "a" ])),
-	"SET search_path = own, pg_catalog; $grant; $repair; $migrate; $verify");
+	"SET search_path = own, pg_catalog; $grant; $repair; $migrate; $verify", 'nothing');
 
 # What his code sets ends with the call
 attack('settings', q{
@@ -154,13 +154,16 @@ sub attack
 	return;
 }
 
-# His code runs, or does not, but as nobody else.
+# His code runs, or the call is refused, or nothing of his runs; but as nobody else.
 sub runs_as_mallory
 {
-	my ($what, $prepare, $call) = @_;
+	my ($what, $prepare, $call, $ending) = @_;
+	$ending //= 'runs';
 	attack($what, $prepare, sub {
-		$node->psql('attack', $call);
+		my ($status) = $node->psql('attack', $call);
+		my $ran = $node->safe_psql('attack', 'SELECT count(*) > 0 FROM own.seen');
 		is($node->safe_psql('attack', q{SELECT count(*) FROM own.seen WHERE who <> 'mallory'}), '0', "$what: his code runs as nobody but him");
+		is($status ? 'refused' : $ran eq 't' ? 'runs' : 'nothing', $ending, "$what: $ending");
 	});
 	return;
 }
@@ -172,7 +175,7 @@ sub refuses_table
 		for my $call ($grant, $repair, $migrate, $verify)
 		{
 			my (undef, undef, $error) = $node->psql('attack', "\\set VERBOSITY verbose\n$call");
-			like($error, qr/ERROR:  42809: "$table" of organization "north" is no table/, "a view in the place of $table is refused: $call");
+			like($error, qr/ERROR:  42809: "$table" is not a table/, "a view in the place of $table is refused: $call");
 		}
 	});
 	return;
