@@ -231,7 +231,8 @@ first_text(Oid relid, const char *first, const char *second, const char *third)
 /*
  * activity_records_gone writes the text of a check: rows whose reference, an
  * ActivityReference, names a record that is not there, of the tables whose
- * records take such rows along and whose rows the caller may all read.
+ * records take such rows along and whose rows the caller may all read; not of
+ * somebody else's tables, whose code would run as the organization's owner.
  */
 char *
 activity_records_gone(CrmOrganization *org, const void *reference)
@@ -252,7 +253,8 @@ activity_records_gone(CrmOrganization *org, const void *reference)
 		char	   *entity = core_result_name(i, 1);
 		Oid			relid = get_relname_relid(entity, org->oid);
 
-		if (!OidIsValid(relid) || !OidIsValid(get_trigger_oid(relid, "t20_activities", true)) || !activity_is_seen(relid))
+		if (!OidIsValid(relid) || !OidIsValid(get_trigger_oid(relid, "t20_activities", true)) ||
+			!activity_is_seen(relid) || !core_is_owners(org, entity))
 			continue;
 		appendStringInfo(&sql, " UNION ALL SELECT g.%s_id, g.%s || ' ' || g.%s || ' is gone' FROM @%s g WHERE g.%s = %s "
 						 "AND NOT EXISTS (SELECT FROM @%s r WHERE r.%s = g.%s)",

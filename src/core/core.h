@@ -266,6 +266,7 @@ typedef void (*CrmTask) (CrmOrganization *org, void *argument);
 
 extern Oid	core_maintainer(const CrmOrganization *org);
 extern bool core_may_maintain(const CrmOrganization *org);
+extern bool core_is_owners(const CrmOrganization *org, const char *table);
 extern void core_maintain(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_work_as_owner(CrmOrganization *org, CrmTask task, void *argument);
 extern void core_check_at_once(CrmOrganization *org, CrmTask task, void *argument);

@@ -13,10 +13,14 @@
 
 static char *build_check(CrmOrganization *org, const void *argument);
 
-/* The tables whose key is one bigint, as far as the caller may read them. */
+/*
+ * The tables whose key is one bigint, as far as the caller may read them, and
+ * those of the schema's owner alone: somebody else's code would run as him
+ * where a query on a table of theirs is only planned.
+ */
 static CrmStatement find_keys = {
 	.sql = "SELECT c.relname::text, a.attname::text FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
-	"JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] "
+	"JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspowner = c.relowner JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] "
 	"WHERE k.contype = 'p' AND pg_catalog.cardinality(k.conkey) = 1 AND a.atttypid = 'pg_catalog.int8'::pg_catalog.regtype "
 	"AND c.relnamespace = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
 	"AND pg_catalog.has_table_privilege(c.oid, 'SELECT') ORDER BY c.relname",

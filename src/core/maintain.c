@@ -82,6 +82,13 @@ core_may_maintain(const CrmOrganization *org)
 	return has_privs_of_role(GetUserId(), core_maintainer(org));
 }
 
+/* core_is_owners tells that a table belongs to the organization's owner: a query on a table of somebody else runs code of his. */
+bool
+core_is_owners(const CrmOrganization *org, const char *table)
+{
+	return core_owner(org, table) == core_maintainer(org);
+}
+
 /*
  * core_maintain does work that writes; inside SPI. A restricted operation can
  * put nothing off to the commit, where it would be done as the caller, so that

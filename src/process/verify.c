@@ -72,7 +72,7 @@ process_add_checks(void)
 	core_add_built_check("process_record_gone", "process_instance_record", records_gone, NULL);
 }
 
-/* records_gone writes the text of a check: active instances that work on what is not there any more, in tables whose rows the caller reads, all of them. */
+/* records_gone writes the text of a check: active instances that work on what is not there any more, in tables of the organization's owner whose rows the caller reads, all of them. */
 static char *
 records_gone(CrmOrganization *org, const void *argument)
 {
@@ -84,7 +84,7 @@ records_gone(CrmOrganization *org, const void *argument)
 		FlowEntity	entity = flow_entity_named(core_result_name(i, 1));
 		bool		is_there = flow_is_there(org, entity);
 
-		if (is_there && !activity_is_seen(core_table(org, flow_entity_name(entity))))
+		if (is_there && (!activity_is_seen(core_table(org, flow_entity_name(entity))) || !core_is_owners(org, flow_entity_name(entity))))
 			continue;
 		query = psprintf("%s UNION ALL SELECT o.process_instance_record_id, o.entity || ' ' || o.record_id || ' is gone' "
 						 "FROM @process_instance_record o JOIN @process_instance i USING (process_instance_id) "

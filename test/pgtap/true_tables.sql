@@ -109,5 +109,27 @@ SELECT pg_temp.refused(call, '3F000', call)
 FROM unnest(ARRAY['SELECT sales_crm.convert_quantity(1, 1, 2)', 'SELECT * FROM sales_crm.explain_total(''quote'', 1)', 'SELECT * FROM sales_crm.process_guidance(''lead'', 1)',
 	'SELECT sales_crm.working_minutes_between(now(), now() + interval ''1 day'')']) AS c(call);
 
+SELECT set_config('sales_crm.organization', 'crm', true) \g /dev/null
+
+-- A table of somebody else's in the schema: planning a query on it runs code of his, which verify() does not.
+RESET ROLE;
+GRANT USAGE, CREATE ON SCHEMA crm TO tap_maker;
+SET LOCAL ROLE tap_maker;
+CREATE TABLE crm.tap_trap_log (who text);
+GRANT SELECT, INSERT ON crm.tap_trap_log TO PUBLIC;
+CREATE FUNCTION crm.tap_trap() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO crm.tap_trap_log VALUES (current_user); RETURN true; END $$;
+CREATE FUNCTION crm.tap_planned() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN EXECUTE 'SELECT crm.tap_trap()'; RETURN true; END $$;
+CREATE TABLE crm.tap_trap (tap_trap_id bigint PRIMARY KEY);
+INSERT INTO crm.tap_trap VALUES (1);
+CREATE TRIGGER t20_activities BEFORE DELETE ON crm.tap_trap FOR EACH ROW EXECUTE FUNCTION sales_crm.activity_go_with_record('tap_trap');
+RESET ROLE;
+INSERT INTO crm.activity (activity_type, subject, regarding_entity, regarding_id) VALUES ('task', 'Trap', 'tap_trap', 1);
+SET LOCAL ROLE tap_maker;
+CREATE TABLE crm.tap_trap_part (CHECK (crm.tap_planned() IS NOT DISTINCT FROM false)) INHERITS (crm.tap_trap);
+DELETE FROM crm.tap_trap_log;
+RESET ROLE;
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+SELECT is_empty('SELECT who FROM crm.tap_trap_log', 'and runs no code of somebody else as the organization''s owner');
+
 SELECT * FROM finish();
 ROLLBACK;
