@@ -20,7 +20,7 @@ my @order = $ENV{KIND} ? ($ENV{KIND}) : qw(triggers calls policies triggers dama
 
 # ---- what the catalogue says ----
 
-my %table;			# name => { columns => [[name, type]..] }
+my %table;			# name => [[name, type, is NOT NULL]..]
 my @functions;		# { name, args => [[name, type, has_default]..] }
 my @trigger_functions;
 my %triggers;		# table => [definitions]
@@ -39,8 +39,8 @@ sub ask
 
 sub read_catalogue
 {
-	push @{ $table{ $_->[0] } }, [ $_->[1], $_->[2] ]
-	  for ask('fuzz_0', 'SELECT name, c, t FROM fuzz_table, unnest(columns, types) WITH ORDINALITY AS u (c, t, n) ORDER BY name, n');
+	push @{ $table{ $_->[0] } }, [ @$_[ 1 .. 3 ] ]
+	  for ask('fuzz_0', 'SELECT name, c, t, r FROM fuzz_table, unnest(columns, types, required) WITH ORDINALITY AS u (c, t, r, n) ORDER BY name, n');
 	push @{ $value{ $_->[0] } }, $_->[1] for ask('fuzz_0', 'SELECT column_name, value FROM fuzz_value ORDER BY 1, 2');
 	push @{ $triggers{ $_->[0] } }, $_->[1]
 	  for ask('fuzz_0', q{SELECT relname, pg_get_triggerdef(t.oid) FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = tgrelid
@@ -194,8 +194,9 @@ sub play_triggers
 		else
 		{
 			push @case, "DROP TABLE imitation.\"$name\"" if $place eq 'imitation';
-			my @columns = map { '"' . $_->[0] . '" ' . (chance(0.04) ? pick('text', 'bigint', 'numeric', 'integer', 'boolean', 'point', 'timestamptz', 'text[]') : $_->[1]) }
-			  grep { !chance(0.03) } @{ $table{$name} };
+			my $is_shaped = chance(0.7);
+			my @columns = map { '"' . $_->[0] . '" ' . (!$is_shaped && chance(0.04) ? pick('text', 'bigint', 'numeric', 'integer', 'boolean', 'point', 'timestamptz', 'text[]') : $_->[1]) . ($is_shaped && $_->[2] eq 't' ? ' NOT NULL' : '') }
+			  grep { $is_shaped || !chance(0.03) } @{ $table{$name} };
 			push @case, "CREATE TABLE $place.\"$name\" (" . join(', ', @columns) . ')' . (chance(0.05) ? " PARTITION BY RANGE ((1))" : '');
 			push @case, "INSERT INTO $place.\"$name\" DEFAULT VALUES" for 1 .. int rand 3;
 			push @case, spoil($place, $name) if chance(0.3);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Random attacks on a server: hostile triggers, arguments, policies, rows and settings (test/fuzz/play.pl says which). A statement fails the
+# Random attacks on a server: hostile triggers, arguments, policies, rows and settings (test/fuzz/2_play.pl says which). A statement fails the
 # test when it stops the server, ends with an internal error (class XX), or goes on after its statement_timeout. Needs the cluster of
 # test/run.sh. SEED=n plays the same again, SESSION=k its session k alone; STATEMENTS=n or MINUTES=n says how much.
 set -u -o pipefail
