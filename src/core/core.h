@@ -56,6 +56,7 @@ extern Oid	core_owner(const CrmOrganization *org, const char *table);
 extern uint32 core_shapes;
 
 extern bool core_require_shape(CrmOrganization *org, const char *name);
+extern bool core_has_shape(const char *name);
 extern const char *core_table_name(Relation rel);
 extern bool core_is_in_organization(Relation rel);
 

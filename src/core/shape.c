@@ -217,6 +217,13 @@ name_of_whole(Relation rel)
 	return get_rel_namespace(whole) == RelationGetNamespace(rel) ? get_rel_name(whole) : RelationGetRelationName(rel);
 }
 
+/* core_has_shape tells whether a name is that of a table that our DDL makes. */
+bool
+core_has_shape(const char *name)
+{
+	return shape_of(name) != NULL;
+}
+
 static const CrmShape *
 shape_of(const char *name)
 {
