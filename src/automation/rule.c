@@ -41,6 +41,7 @@ static CrmActionRow *read_action(uint64 i);
 static void file_rule(RuleBook *book, CrmRule *rule);
 static void complete_rule(CrmRow *row, CrmTicket *ticket);
 static void complete_action(CrmRow *row, CrmTicket *ticket);
+static void check_action(CrmRow *row, CrmRule *rule, bool is_active);
 static void refuse_no_rule(CrmRow *row) pg_attribute_noreturn();
 static void note_activation(CrmRow *row);
 static CrmRule *rule_of_row(CrmRow *row);
@@ -387,23 +388,31 @@ static void
 complete_action(CrmRow *row, CrmTicket *ticket)
 {
 	CrmRule    *rule;
-	CrmActionRow action;
 	bool		is_active;
 
 	if (row_is_null(row, "automation_rule_id") || row_is_null(row, "action") || row_is_null(row, "parameters"))
 		return;					/* NOT NULL says it */
 	SPI_connect();
 	rule = stored_rule(row->org, row_int8(row, "automation_rule_id"), &is_active);
-	if (rule == NULL)
+	if (rule)
+		check_action(row, rule, is_active);
+	else
 		refuse_no_rule(row);
+	SPI_finish();
+}
+
+static void
+check_action(CrmRow *row, CrmRule *rule, bool is_active)
+{
+	CrmActionRow action = {
+		.id = row_int8(row, "automation_action_id"), .action = row_text(row, "action"),
+		.parameters = DatumGetJsonbP(row_datum_as(row, "parameters", JSONBOID))
+	};
+
 	automation_check_author(rule);
-	action.id = row_int8(row, "automation_action_id");
-	action.action = row_text(row, "action");
-	action.parameters = DatumGetJsonbP(row_datum_as(row, "parameters", JSONBOID));
 	rule->actions = list_make1(&action);
 	if (is_active)
 		automation_check(rule);
-	SPI_finish();
 }
 
 /*
