@@ -29,6 +29,7 @@
 #define PART_MARK "-- part: "
 
 static void check_new_name(const char *name);
+static void keep_order(void);
 static char *read_script(void);
 static char *cut_part(const char *script, const char *part);
 static void run_part(const char *text, Oid nspoid, CrmStatementFilter filter);
@@ -89,9 +90,23 @@ core_run_parts(const char *name, const char *const *parts, CrmStatementFilter fi
 
 	core_set("search_path", psprintf("%s, sales_crm, pg_temp", core_quoted(name)));
 	core_set("client_min_messages", "warning");
+	keep_order();
 	for (int i = 0; parts[i]; i++)
 		run_part(cut_part(script, parts[i]), get_namespace_oid(name, false), filter);
 	AtEOXact_GUC(true, nest);
+}
+
+/* keep_order has seeds that join lists planned as by default, whatever the caller set: their rows take keys in the order that comes out. */
+static void
+keep_order(void)
+{
+	static const char *const defaults[][2] = {
+		{"geqo", "on"}, {"geqo_threshold", "12"}, {"join_collapse_limit", "8"}, {"from_collapse_limit", "8"},
+		{"enable_nestloop", "on"}, {"enable_material", "on"}
+	};
+
+	for (int i = 0; i < lengthof(defaults); i++)
+		core_set(defaults[i][0], defaults[i][1]);
 }
 
 /* read_script returns the text of the installed organization script. */
