@@ -111,7 +111,7 @@ new_compiled(CrmRule *rule, MemoryContext context)
 	MemoryContext caller;
 
 	if (!is_registered)
-		CacheRegisterRelcacheCallback(invalidate_compiled, (Datum) 0);
+		core_follow_tables(invalidate_compiled);
 	is_registered = true;
 	compiled->context = context;
 	compiled->org = rule->org;

@@ -105,7 +105,7 @@ config_entry(CrmOrganization *org, const CrmConfig *config)
 		HASHCTL		ctl = {.keysize = sizeof(ConfigKey), .entrysize = sizeof(ConfigEntry)};
 
 		configs = hash_create("sales_crm configuration", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-		CacheRegisterRelcacheCallback(invalidate_configs, (Datum) 0);
+		core_follow_tables(invalidate_configs);
 	}
 	entry = hash_search(configs, &key, HASH_ENTER, &found);
 	if (!found)

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -51,6 +52,9 @@ extern bool core_has_our_tables(Oid nspoid);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
 extern bool core_never_written(const CrmOrganization *org, const char *table);
 extern Oid	core_owner(const CrmOrganization *org, const char *table);
+
+/* ---- what is kept of tables hears of their changes (follow.c) ---- */
+extern void core_follow_tables(RelcacheCallbackFunction follower);
 
 /* ---- what is a table of ours (shape.c) ---- */
 extern uint32 core_shapes;

@@ -88,7 +88,7 @@ core_check_current(Oid nspoid)
 	if (nspoid == migrating || !core_has_our_tables(nspoid))
 		return;
 	if (!is_registered)
-		CacheRegisterRelcacheCallback(forget_current, (Datum) 0);
+		core_follow_tables(forget_current);
 	is_registered = true;
 	org = core_organization_at(nspoid);
 	if (!core_is_current(org))

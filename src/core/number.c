@@ -165,7 +165,7 @@ core_next_id(CrmOrganization *org, const char *table, const char *key)
 		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KeySequence)};
 
 		key_sequences = hash_create("sales_crm keys", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-		CacheRegisterRelcacheCallback(forget_key_sequence, (Datum) 0);
+		core_follow_tables(forget_key_sequence);
 	}
 	entry = hash_search(key_sequences, &relid, HASH_FIND, &found);
 	if (!found)

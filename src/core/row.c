@@ -419,7 +419,7 @@ table_entry(Relation rel)
 		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(CrmTable)};
 
 		tables = hash_create("sales_crm tables", 64, &ctl, HASH_ELEM | HASH_BLOBS);
-		CacheRegisterRelcacheCallback(invalidate_tables, (Datum) 0);
+		core_follow_tables(invalidate_tables);
 	}
 	table = hash_search(tables, &relid, HASH_ENTER, &found);
 	if (!found)

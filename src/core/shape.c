@@ -141,7 +141,7 @@ table_entry(Oid relid)
 		HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TrueTable)};
 
 		true_tables = hash_create("sales_crm true tables", 128, &ctl, HASH_ELEM | HASH_BLOBS);
-		CacheRegisterRelcacheCallback(invalidate_shapes, (Datum) 0);
+		core_follow_tables(invalidate_shapes);
 		CacheRegisterSyscacheCallback(NAMESPACEOID, invalidate_owners, (Datum) 0);
 	}
 	entry = hash_search(true_tables, &relid, HASH_ENTER, &found);
