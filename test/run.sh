@@ -23,8 +23,16 @@ end() {
 	printf -- '--- %s\n' "$line"
 }
 
+# What failed is said once more at the end, where a reader of a long log looks first.
+name_failures() {
+	[ -d "${OUT:-}" ] || return
+	printf '\n=== failed\n'
+	grep -hE -A 6 '^(not ok|# *Failed test)|\.\.\. (FAILED|failed)|\(Wstat:' "$OUT"/*.log | head -n 60
+}
+
 finish() {
 	grep -E 'terminated by signal|PANIC' "$CLUSTER/server.log" 2>/dev/null | sed 's/^/server log: /'
+	[ "$failed" = 0 ] || name_failures
 	printf '\n%s' "$summary"
 	printf '%d passed, %d failed\n' "$passed" "$failed"
 	[ "$failed" = 0 ]

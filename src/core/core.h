@@ -125,6 +125,9 @@ extern char *core_result_text(uint64 row, int column);
 extern bool core_result_bool(uint64 row, int column);
 
 extern void core_qualify(SPIPlanPtr plan);
+extern void core_plan_init(void);
+extern SPIPlanPtr core_parse_ours(const char *sql, Oid *argtypes, int nargs);
+extern void core_make_plan(SPIPlanPtr plan, bool is_report);
 
 /* ---- cached configuration tables (config.c) ---- */
 

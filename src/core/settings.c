@@ -51,6 +51,7 @@ core_init(void)
 							 false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	core_clock_init();
+	core_plan_init();
 	core_add_key_check();
 }
 

@@ -10,19 +10,14 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "jit/jit.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
-#include "parser/parse_expr.h"
-#include "parser/parser.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "core/core.h"
@@ -44,16 +39,6 @@ typedef struct PlanEntry
 	uint32		shapes;			/* core_shapes when these were last found as they must be */
 } PlanEntry;
 
-/* The caller's settings that would change what a statement of ours means, or how it is planned. */
-typedef struct Settings
-{
-	bool		conforming_strings;
-	bool		null_equals;
-	bool		array_nulls;
-	bool		seqscan;
-	bool		jit;
-} Settings;
-
 /* The statement that runs as the owner of a table now, and for whom. */
 typedef struct AsOwner
 {
@@ -70,14 +55,10 @@ static const char *next_mark(const char *sql);
 static char *marked_name(const char *mark);
 static PlanEntry *kept_plan(CrmOrganization *org, CrmStatement *statement);
 static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
-static SPIPlanPtr prepare_ours(const char *sql, CrmStatement *statement);
 static List *named_tables(const CrmStatement *statement);
 static List *keep_names(List *names);
 static void empty_entry(PlanEntry *entry);
 static bool require_tables(CrmOrganization *org, List *tables);
-static void make_plan(SPIPlanPtr plan, bool is_report);
-static Settings read_settings(void);
-static void apply_settings(Settings settings);
 static bool writes_rows(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
 static int	show_catalog(void);
@@ -109,7 +90,7 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 
 		entry->shapes = require_tables(org, entry->tables) ? shapes : 0;
 	}
-	make_plan(plan, statement->is_report);
+	core_make_plan(plan, statement->is_report);
 	rc = SPI_execute_plan(plan, values, nulls, statement->is_newest, 0);
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
 	if (nest > 0)
@@ -366,7 +347,7 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 	MemoryContext caller = CurrentMemoryContext;
 	SPIPlanPtr	plan = statement->is_verbatim
 		? SPI_prepare_cursor(statement->sql, count_args(statement), statement->argtypes, CURSOR_OPT_GENERIC_PLAN)
-		: prepare_ours(core_expand(org, statement->sql), statement);
+		: core_parse_ours(core_expand(org, statement->sql), statement->argtypes, count_args(statement));
 
 	MemoryContextSwitchTo(caller);
 	if (plan == NULL)
@@ -376,31 +357,6 @@ prepare(CrmOrganization *org, CrmStatement *statement)
 		elog(ERROR, "could not keep the plan of: %s", statement->sql);
 	if (!statement->is_verbatim)
 		core_qualify(plan);
-	return plan;
-}
-
-/*
- * prepare_ours parses a text of ours as it was written, whatever the caller
- * set; this once its names are not qualified yet.
- */
-static SPIPlanPtr
-prepare_ours(const char *sql, CrmStatement *statement)
-{
-	Settings	before = read_settings();
-	SPIPlanPtr	plan = NULL;
-	int			nest = core_set_path("pg_catalog, pg_temp");
-
-	PG_TRY();
-	{
-		apply_settings((Settings) {.conforming_strings = true, .array_nulls = true, .seqscan = true});
-		plan = SPI_prepare_cursor(sql, count_args(statement), statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
-	}
-	PG_FINALLY();
-	{
-		apply_settings(before);
-	}
-	PG_END_TRY();
-	AtEOXact_GUC(true, nest);
 	return plan;
 }
 
@@ -481,55 +437,6 @@ require_tables(CrmOrganization *org, List *tables)
 	foreach(cell, tables)
 		are_known &= core_require_shape(org, lfirst(cell));
 	return are_known;
-}
-
-/*
- * make_plan makes the kept plan, where it must be made anew, without
- * sequential scans: a plan that is made while a table is nearly empty serves
- * on when it has grown, and would read all of it for each row then. Nor is it
- * compiled, as the costs of such a plan would have it. A report, which reads
- * whole tables, is planned as it comes.
- */
-static void
-make_plan(SPIPlanPtr plan, bool is_report)
-{
-	Settings	before = read_settings();
-	CachedPlan *cached = NULL;
-
-	PG_TRY();
-	{
-		apply_settings((Settings) {
-			.conforming_strings = true, .array_nulls = true,
-			.seqscan = is_report && before.seqscan, .jit = is_report && before.jit
-		});
-		cached = SPI_plan_get_cached_plan(plan);
-	}
-	PG_FINALLY();
-	{
-		apply_settings(before);
-	}
-	PG_END_TRY();
-	if (cached)
-		ReleaseCachedPlan(cached, CurrentResourceOwner);
-}
-
-static Settings
-read_settings(void)
-{
-	return (Settings) {
-		.conforming_strings = standard_conforming_strings, .null_equals = Transform_null_equals,
-		.array_nulls = Array_nulls, .seqscan = enable_seqscan, .jit = jit_enabled
-	};
-}
-
-static void
-apply_settings(Settings settings)
-{
-	standard_conforming_strings = settings.conforming_strings;
-	Transform_null_equals = settings.null_equals;
-	Array_nulls = settings.array_nulls;
-	enable_seqscan = settings.seqscan;
-	jit_enabled = settings.jit;
 }
 
 static int
