@@ -102,10 +102,7 @@ static CrmStatement find_down_payments = {
 	.sql = "SELECT d.invoice_number, d.total_amount - d.total_tax + c.net, d.total_tax + c.tax, d.invoice_id FROM @invoice d, "
 	"LATERAL (SELECT coalesce(sum(n.total_amount - n.total_tax), 0) AS net, coalesce(sum(n.total_tax), 0) AS tax "
 	"FROM @invoice n WHERE n.credited_invoice_id = d.invoice_id AND n.state <> 'canceled') c "
-	"WHERE d.sales_order_id = $1 AND d.invoice_type = 'down_payment' AND d.state <> 'canceled' "
-	"AND (d.total_amount - d.total_tax + c.net, d.total_tax + c.tax) <> (0, 0) "
-	"AND coalesce((SELECT sum(l.quantity) FROM @invoice_product l JOIN @invoice f USING (invoice_id) "
-	"WHERE l.down_payment_invoice_id = d.invoice_id AND f.state <> 'canceled'), 0) = 0 ORDER BY d.invoice_id",
+	"WHERE d.sales_order_id = $1 AND " DOCUMENT_NOT_DEDUCTED " ORDER BY d.invoice_id",
 	.argtypes = {INT8OID}
 };
 static CrmStatement insert_deduction = {
@@ -372,6 +369,8 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !core_import_mode &&
 		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
 		document_refuse_unfit(org, lines, n);
+	if (!core_import_mode && lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
+		document_require_deducted(org, lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }

@@ -20,7 +20,7 @@ typedef struct LineCopy
 	Datum	   *quantities;
 	int			n;
 	bool		is_whole;		/* every line, with its full quantity: sums are known */
-	bool		has_down_payment;	/* of the order that is invoiced */
+	bool		has_others;		/* other invoices of the order that is invoiced, down payments and credit notes among them */
 	CrmLineContext context;
 } LineCopy;
 
@@ -120,7 +120,7 @@ document_convert(CrmOrganization *org, const CrmConversion *conversion,
 	copy_header(org, conversion, source_id, target_id, argument, &copy);
 	if (copy.n > 0)
 		copy_lines(org, conversion, target_id, &copy);
-	if (conversion->finish && (!copy.is_whole || (copy.has_down_payment && conversion->is_final)))
+	if (conversion->finish && (!copy.is_whole || copy.has_others))
 		conversion->finish(org, conversion, source_id, target_id);
 	if (target == &document_invoice && !conversion->is_credit)
 		settle_type(org, target_id);
@@ -170,7 +170,7 @@ read_lines(CrmOrganization *org, const CrmConversion *conversion, int64 source_i
 		copy->context.tax = core_result_number(i, 9);
 		copy->context.has_error = core_result_bool(i, 10);
 		pricing_read_tax_method(&copy->context, i, 11);
-		copy->has_down_payment = core_result_bool(i, 13);
+		copy->has_others = core_result_bool(i, 13);
 		if (!core_result_bool(i, 3))
 			copy->is_whole = false;
 		if (!core_result_bool(i, 6))
@@ -207,7 +207,7 @@ check_left_out(int64 line_id, const int64 *chosen, int n_chosen)
 
 /*
  * build_read writes the query of the lines: key, quantity, whether whole,
- * context, whether copied, totals, whether the order has down payments.
+ * context, whether copied, totals, whether the order has other invoices.
  */
 static char *
 build_read(CrmOrganization *org, const void *argument)
@@ -247,8 +247,7 @@ build_read(CrmOrganization *org, const void *argument)
 					"WHERE l.%7$s = $1 ORDER BY l.line_number, l.%1$s",
 					conversion->source_line_key, quantity, is_whole, is_copied,
 					conversion->source_lines, conversion->source, conversion->source_key,
-					conversion->is_rest ? "EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 "
-					"AND v.invoice_type = 'down_payment' AND v.state <> 'canceled')" : "false",
+					conversion->is_rest ? "EXISTS (SELECT FROM @invoice v WHERE v.sales_order_id = $1 AND v.state <> 'canceled')" : "false",
 					part, conversion->parts ? conversion->source_line_key : "");
 }
 

@@ -86,6 +86,14 @@ extern Datum document_quantities(const CrmParts *parts);
 	"AND CASE WHEN l.quantity >= 0 THEN l.quantity > l.quantity_returned + l.quantity_invoiced " \
 	"ELSE l.quantity < l.quantity_returned + l.quantity_invoiced END"
 
+/* A down payment (d) of which something is left that no invoice deducts. */
+#define DOCUMENT_NOT_DEDUCTED \
+	"d.invoice_type = 'down_payment' AND d.state <> 'canceled' " \
+	"AND (SELECT (d.total_amount - d.total_tax + coalesce(sum(n.total_amount - n.total_tax), 0), d.total_tax + coalesce(sum(n.total_tax), 0)) <> (0, 0) " \
+	"FROM @invoice n WHERE n.credited_invoice_id = d.invoice_id AND n.state <> 'canceled') " \
+	"AND coalesce((SELECT sum(y.quantity) FROM @invoice_product y JOIN @invoice f USING (invoice_id) " \
+	"WHERE y.down_payment_invoice_id = d.invoice_id AND f.state <> 'canceled'), 0) = 0"
+
 /* An invoice v whose lines i count as invoiced on the order lines they name: no down payment, and no credit note but one that a call made. */
 #define DOCUMENT_BILLS \
 	"(v.invoice_type = 'invoice' OR i.credited_invoice_product_id IS NOT NULL " \
@@ -153,6 +161,7 @@ extern void document_hold_order_of(CrmOrganization *org, int64 invoice_id);
 /* ---- down_payment.c ---- */
 extern void document_require_not_deducted(CrmOrganization *org, int64 invoice_id,
 										  const char *number, const char *what);
+extern void document_require_deducted(CrmOrganization *org, const int64 *order_line_ids, int n);
 
 /* ---- credit.c ---- */
 extern void document_finish_credit(CrmOrganization *org, const CrmConversion *conversion,

@@ -42,6 +42,20 @@ static CrmStatement find_deduction = {
 	"WHERE x.down_payment_invoice_id = $1 AND y.state <> 'canceled') <> 0 ORDER BY 1 LIMIT 1",
 	.argtypes = {INT8OID}
 };
+static CrmStatement lock_billed_orders = {
+	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id IN "
+	"(SELECT b.sales_order_id FROM @sales_order_product b WHERE b.sales_order_product_id = ANY ($1)) "
+	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND " DOCUMENT_LEFT_TO_BILL ") "
+	"ORDER BY o.sales_order_id FOR NO KEY UPDATE",
+	.argtypes = {INT8ARRAYOID}
+};
+static CrmStatement find_not_deducted = {
+	.sql = "SELECT o.order_number, d.invoice_number FROM @invoice d JOIN @sales_order o USING (sales_order_id) WHERE d.sales_order_id IN "
+	"(SELECT b.sales_order_id FROM @sales_order_product b WHERE b.sales_order_product_id = ANY ($1)) "
+	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = d.sales_order_id AND " DOCUMENT_LEFT_TO_BILL ") "
+	"AND " DOCUMENT_NOT_DEDUCTED " ORDER BY d.invoice_id LIMIT 1",
+	.argtypes = {INT8ARRAYOID}
+};
 static const Oid header_types[CRM_MAX_ARGS] = {INT8OID, INT8OID};
 
 PG_FUNCTION_INFO_V1(document_invoice_down_payment);
@@ -163,5 +177,25 @@ document_require_not_deducted(CrmOrganization *org, int64 invoice_id, const char
 			 errmsg("a down payment that is deducted cannot be %s", what),
 			 errdetail("Invoice %s deducts down payment %s.", core_result_text(0, 1), number),
 			 errhint("Use cancel_invoice() or create_credit_note() on that invoice first."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/*
+ * document_require_deducted refuses that an order is invoiced to the end by
+ * lines of an invoice that no call made from it, or that are owed again, while
+ * a down payment waits for the final invoice: nothing would deduct it any more.
+ */
+void
+document_require_deducted(CrmOrganization *org, const int64 *order_line_ids, int n)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(order_line_ids, n))};
+
+	if (core_run(org, &lock_billed_orders, args) == 0 || core_run_newest(org, &find_not_deducted, args) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+			 errmsg("order %s would be invoiced in full without its down payment", core_result_text(0, 1)),
+			 errdetail("No invoice deducts down payment %s, and none could any more.", core_result_text(0, 2)),
+			 errhint("Use create_credit_note() or cancel_invoice() on the down payment first; create_invoice_from_order() deducts it from the last invoice."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 }

@@ -103,6 +103,12 @@ static CrmCheck checks[] = {
 			"LATERAL (SELECT coalesce(sum(c.total_amount), 0) AS amount FROM @invoice c WHERE c.credited_invoice_id = d.invoice_id AND c.state <> 'canceled') c "
 			"WHERE s.times NOT IN (0, 1) OR s.amount <> s.times * (d.total_amount + c.amount) OR (s.times = 1 AND d.state = 'canceled') "
 			"OR (s.times <> 0 AND d.invoice_type <> 'down_payment')"}},
+	{"down_payment_of_order", "sales_order", {
+			.sql = "SELECT o.sales_order_id, 'nothing is left to invoice, and no invoice deducts down payment ' || d.invoice_number "
+			"FROM @invoice d JOIN @sales_order o USING (sales_order_id) WHERE o.state <> 'canceled' AND " DOCUMENT_NOT_DEDUCTED
+			" AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard') "
+			"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id "
+			"AND (l.quantity_returned <> 0 OR (" DOCUMENT_LEFT_TO_BILL ")))"}},
 	{"invoices_of_order", "sales_order", {
 			.sql = "SELECT o.sales_order_id, 'total ' || o.total_amount || ', its invoices come to ' || s.total FROM @sales_order o "
 			"JOIN @currency c USING (currency_code), "

@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(84);
+SELECT plan(94);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -157,6 +157,42 @@ SELECT sales_crm.cancel_invoice(invoice_id => id('i1')) \gset
 SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'while the order is open it may come back');
 SELECT bill('i2') \gset
 SELECT is((SELECT count(*) FROM invoice_product WHERE down_payment_invoice_id = id('d1')), 1::bigint, 'and is deducted');
+-- An order that is invoiced in full has its down payment deducted, whichever way it got there.
+SELECT new_order() \gset
+SELECT bill('i1') \gset
+SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('i1')) \gset
+SELECT remember('d1', invoice_id) FROM sales_crm.create_down_payment_invoice(sales_order_id => id('o'), percentage => 30) \gset
+SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'SC011', 'what was credited is not owed again beside a down payment on it');
+SELECT refused($$DELETE FROM invoice WHERE invoice_id = id('c1')$$, 'SC011', 'nor by deleting the credit note');
+SELECT matches(pg_temp.words($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$), '^order ORD-.* would be invoiced in full without its down payment \| No invoice deducts down payment INV-', 'with both named');
+WITH made AS (INSERT INTO invoice (name, account_id, sales_order_id) VALUES ('By hand', id('Contoso'), id('o')) RETURNING invoice_id) SELECT remember('byhand', invoice_id) FROM made \gset
+SELECT refused(format($$INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity, price_per_unit) VALUES (id('byhand'), id('parts'), 'part', 3, 10.005), (id('byhand'), id('whole'), 'whole', 1, 100)$$), 'SC011', 'nor by an invoice that is written by hand');
+SELECT lives_ok($$INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity, price_per_unit) VALUES (id('byhand'), id('parts'), 'part', 3, 10.005)$$, 'a part of it may be');
+SELECT refused($$INSERT INTO invoice_product (invoice_id, sales_order_product_id, product_description, quantity, price_per_unit) VALUES (id('byhand'), id('whole'), 'whole', 1, 100)$$, 'SC011', 'not the last one');
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold meanwhile');
+SAVEPOINT as_before;
+SET LOCAL session_replication_role = replica;
+UPDATE sales_order_product SET quantity_invoiced = quantity WHERE sales_order_id = id('o');
+SET LOCAL session_replication_role = origin;
+SELECT is((SELECT detail FROM sales_crm.verify() WHERE check_name = 'down_payment_of_order' AND record_id = id('o')), 'nothing is left to invoice, and no invoice deducts down payment ' || (SELECT invoice_number FROM invoice WHERE invoice_id = id('d1')), 'verify() tells of it');
+ROLLBACK TO as_before;
+DELETE FROM invoice WHERE invoice_id = id('byhand');
+SELECT sales_crm.cancel_invoice(invoice_id => id('d1')) \gset
+SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'without the down payment the invoice may be owed again');
+
+-- An order whose invoice was credited in parts, and is invoiced anew, comes to its total.
+INSERT INTO tax_rate (name, percentage) VALUES ('State', 7.25), ('City', 1.125);
+INSERT INTO tax_rule (name, tax_rate_id) SELECT name, tax_rate_id FROM tax_rate;
+INSERT INTO sales_order (name, account_id, discount_percentage, discount_amount, tax_method, tax_rounding) VALUES ('Cents', id('Contoso'), 13.519, 0.03, 'included', 'document');
+SELECT remember('o', max(sales_order_id)) FROM sales_order \gset
+INSERT INTO sales_order_product (sales_order_id, product_description, quantity, price_per_unit, manual_discount_percentage, manual_discount_amount, tax_amount)
+VALUES (id('o'), 'one', 1, 10.01238, 5.115, 0, 0), (id('o'), 'four', 4, 21.68287, NULL, 0.41, 0);
+SELECT bill('i1') \gset
+SELECT remember('p1', min(invoice_product_id)), remember('p4', max(invoice_product_id)) FROM invoice_product WHERE invoice_id = id('i1') \gset
+SELECT sales_crm.create_credit_note(invoice_id => id('i1'), lines => lines('p1 1, p4 3.66', 'invoice_product_id')) \gset
+SELECT sales_crm.create_credit_note(invoice_id => id('i1')) \gset
+SELECT bill('i2') \gset
+SELECT is(billed(), (SELECT round(total_amount, 2) FROM sales_order WHERE sales_order_id = id('o')), 'what was credited in parts is invoiced anew to the cent');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold at the end');
 SELECT * FROM finish();
 ROLLBACK;

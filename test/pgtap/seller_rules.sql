@@ -245,7 +245,7 @@ FROM (VALUES
 	('another customer', format('UPDATE invoice SET account_id = %s WHERE invoice_id = %%s', id('Fabrikam')), id('vi'), 'invoice_of_order invoice, source_of_line invoice_product'),
 	('a line of another order', format('UPDATE invoice_product SET sales_order_product_id = %s WHERE invoice_product_id = %%s', line_of('sales_order', id('w'))), line_of('invoice', id('vi')), 'invoiced_quantity sales_order_product, source_of_line invoice_product'),
 	('a note that bills', 'UPDATE invoice_product SET line_kind = ''note'' WHERE invoice_product_id = %s', line_of('invoice', id('vi')), 'line_shape invoice_product, source_of_line invoice_product, totals invoice'),
-	('a down payment that bills', 'UPDATE invoice SET invoice_type = ''down_payment'' WHERE invoice_id = %s', id('vi'), 'invoiced_quantity sales_order_product, source_of_line invoice_product'),
+	('a down payment that bills', 'UPDATE invoice SET invoice_type = ''down_payment'' WHERE invoice_id = %s', id('vi'), 'down_payment_of_order sales_order, invoiced_quantity sales_order_product, source_of_line invoice_product'),
 	('a quote''s line of another deal', format('UPDATE quote_product SET opportunity_product_id = %s WHERE quote_product_id = %%s', line_of('opportunity', id('deal 2'))), line_of('quote', id('quoted')), 'source_of_line quote_product'),
 	('an order that moved to another deal', format('UPDATE sales_order SET opportunity_id = %s WHERE sales_order_id = %%s', id('deal 2')), id('o of quote'), 'opportunity_of_order sales_order'),
 	('another price', 'UPDATE sales_order_product SET price_per_unit = 1, base_amount = 2, extended_amount = 2 WHERE sales_order_product_id = %s', line_of('sales_order', id('v')), 'invoiced_line sales_order_product, totals sales_order'),
