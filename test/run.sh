@@ -5,6 +5,7 @@
 set -u -o pipefail
 cd "$(dirname "$0")/.."
 ALL="lint regress pgtap isolation tap real_data property fuzz"
+LONG="chance sqlsmith decoys long_fuzz valgrind sanitized"
 suites=${*:-$ALL}
 CLUSTER=
 passed=0 failed=0 summary=
@@ -41,7 +42,7 @@ finish() {
 
 begin build
 if [ "$suites" = "$ALL" ]; then export FRESH=1; fi
-if bash test/setup.sh test; then end build 1 0; else end build 0 1; finish; fi
+if bash test/setup.sh "$([[ " $LONG " != *" ${suites%% *} "* ]] && echo test || echo test_long)"; then end build 1 0; else end build 0 1; finish; fi
 unset FRESH
 
 . test/cluster.sh
@@ -118,12 +119,26 @@ suite_fuzz() {
 	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-20301} bash test/fuzz/fuzz.sh; else bash test/fuzz/fuzz.sh; fi
 }
 
+# What make test leaves out for its length.
+suite_sqlsmith()  { bash test/long/sqlsmith.sh; }
+suite_long_fuzz() { STATEMENTS=${STATEMENTS:-200000} bash test/fuzz/fuzz.sh; }
+suite_decoys()    { PROVE_TESTS=test/t/022_decoys.pl DECOYS=all suite_tap; }
+suite_chance()    { bash test/long/chance.sh; }
+suite_valgrind()  { bash test/long/valgrind.sh; }
+suite_sanitized() { bash test/long/sanitized.sh; }
+
 count_lint()      { count_lines '^ok ' '^not ok '; }
 count_regress()   { count_lines '\.\.\. +ok ' '\.\.\. (FAILED|failed)'; }
 count_isolation() { count_regress; }
 count_real_data() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' | tail -n 1; }
 count_property()  { count_real_data; }
 count_fuzz()      { count_real_data; }
+count_sqlsmith()  { count_real_data; }
+count_long_fuzz() { count_real_data; }
+count_decoys()    { count_pgtap; }
+count_chance()    { count_real_data; }
+count_valgrind()  { count_real_data; }
+count_sanitized() { count_real_data; }
 count_tap()       { count_pgtap; }
 count_lines()     { awk -v good="$1" -v bad="$2" '$0 ~ bad { f++; next } $0 ~ good { p++ } END { print p + 0, f + 0 }'; }
 count_pgtap() {
@@ -134,11 +149,13 @@ count_pgtap() {
 }
 
 files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
+files_sqlsmith=test/long/sqlsmith.sh files_long_fuzz=test/fuzz/fuzz.sh files_decoys=test/t/022_decoys.pl files_chance=test/long/chance.sh
+files_valgrind=test/long/valgrind.sh files_sanitized=test/long/sanitized.sh
 files_real_data=test/real_data.sh files_property=test/property.sh files_fuzz=test/fuzz/fuzz.sh
 
 for suite in $suites; do
 	files=files_$suite
-	if ! declare -F "suite_$suite" >/dev/null; then echo "no suite $suite; there are: $ALL"; end "$suite" 0 1; continue; fi
+	if ! declare -F "suite_$suite" >/dev/null; then echo "no suite $suite; there are: $ALL $LONG"; end "$suite" 0 1; continue; fi
 	begin "$suite"
 	if [ -z "${!files// /}" ]; then skip "$suite" "no test of this kind"; continue; fi
 	"suite_$suite" 2>&1 | tee "$OUT/$suite.log"

@@ -2,6 +2,7 @@
 # Brings a machine with gcc, make and git to where a command can start.
 #   setup.sh build     packages that compiling needs
 #   setup.sh install   those, then builds and installs the extension
+#   setup.sh test_long all that test brings, and what the long suites need
 #   setup.sh test      the packages of the test suites too; FRESH=1 compiles all anew, warnings are errors
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +20,8 @@ as_root() {
 install_packages() {
 	local wanted missing=
 	wanted="gcc libc6-dev make postgresql-15 postgresql-client-15 postgresql-server-dev-15"
-	[ "$goal" != test ] || wanted="$wanted postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl cppcheck"
+	[ "$goal" = install ] || [ "$goal" = build ] || wanted="$wanted postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl cppcheck"
+	[ "$goal" != test_long ] || wanted="$wanted sqlsmith valgrind libc6-dbg bison flex bzip2 dpkg-dev libperl-dev"
 	if ! command -v apt-get >/dev/null; then
 		say "no apt-get here, taking it that these are installed: $wanted"
 		return
@@ -37,7 +39,7 @@ install_packages() {
 # As the owner of the tree the build needs no root; only the copy into PostgreSQL's folders does.
 build() {
 	local profile=
-	[ "$goal" != test ] || profile=-Werror
+	[ "$goal" = install ] || profile=-Werror
 	[ -z "${FRESH:-}" ] || make -s --no-print-directory clean
 	say "building"
 	make --no-print-directory -j "$(nproc)" all PROFILE="$profile" | sed -u 's/^gcc .* -o \(src[^ ]*\.o\) .*/  \1/; s/^gcc .* -o \([^ ]*\.so\).*/  \1/'

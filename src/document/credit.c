@@ -72,6 +72,10 @@ static CrmStatement take_saving_back = {
 	"WHERE n.invoice_id = $2 AND o.early_payment_discount_amount <> 0) x WHERE v.invoice_id = $2",
 	.argtypes = {INT8OID, INT8OID, BOOLOID}
 };
+static CrmStatement lock_lines = {
+	.sql = "SELECT 1 FROM @invoice_product WHERE invoice_product_id = ANY ($1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
+	.argtypes = {INT8ARRAYOID}
+};
 static CrmStatement recount_lines = {
 	.sql = "UPDATE @invoice_product l SET quantity_credited = s.quantity FROM ("
 	"SELECT x.id, coalesce(-sum(i.quantity) FILTER (WHERE v.state <> 'canceled'), 0) AS quantity "
@@ -370,13 +374,17 @@ document_recount_credited(CrmOrganization *org, int64 credit_note_id)
 		recount(org, ids, n);
 }
 
-/* recount counts anew what is credited of invoice lines. */
+/*
+ * recount counts anew what is credited of invoice lines, locked before: a
+ * statement that waits for a row reads that row anew, but not what it counts.
+ */
 static void
 recount(CrmOrganization *org, const int64 *ids, int n)
 {
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice_product", .ids = ids, .n = n};
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
 
+	core_run(org, &lock_lines, args);
 	lifecycle_run(org, &ticket, &recount_lines, args);
 }
 

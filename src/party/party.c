@@ -10,13 +10,10 @@
 
 #include "party/party.h"
 
-static void complete_account(CrmRow *row, CrmTicket *ticket);
 static void complete_contact(CrmRow *row, CrmTicket *ticket);
-static void complete_territory(CrmRow *row, CrmTicket *ticket);
 static void complete_user(CrmRow *row, CrmTicket *ticket);
 static void complete_team(CrmRow *row, CrmTicket *ticket);
 static void take_owner(CrmRow *row, const char *owner_type);
-static void check_hierarchy(CrmRow *row, const char *key, const char *parent, CrmStatement *find_loop);
 
 static const char *const account_computed[] = {
 	"originating_lead_id", "merged_into_account_id", NULL
@@ -27,12 +24,11 @@ static const char *const contact_computed[] = {
 
 static const CrmEntity entities[] = {
 	{.name = "account", .key = "account_id", .label = "account", .title = "name",
-	.computed = account_computed, .complete = complete_account},
+	.computed = account_computed},
 	{.name = "contact", .key = "contact_id", .label = "contact", .title = "full_name",
 	.computed = contact_computed, .complete = complete_contact},
 	{.name = "competitor", .key = "competitor_id", .label = "competitor", .title = "name"},
-	{.name = "territory", .key = "territory_id", .label = "territory", .title = "name",
-	.complete = complete_territory},
+	{.name = "territory", .key = "territory_id", .label = "territory", .title = "name"},
 	{.name = "business_unit", .key = "business_unit_id", .label = "business unit", .title = "name"},
 	{.name = "crm_user", .key = "crm_user_id", .label = "user", .title = "name",
 	.complete = complete_user},
@@ -49,27 +45,13 @@ static CrmStatement rename_owner = {
 	.argtypes = {TEXTOID, TEXTOID, INT8OID}
 };
 
-#define FIND_LOOP(entity, parent) \
-	"WITH RECURSIVE above AS (" \
-	"SELECT " parent " AS id FROM @" entity " WHERE " entity "_id = $1 " \
-	"UNION SELECT e." parent " FROM @" entity " e JOIN above a ON e." entity "_id = a.id) " \
-	"SELECT 1 FROM above WHERE id = $2 UNION ALL SELECT 1 WHERE $1 = $2 LIMIT 1"
-
-static CrmStatement find_account_loop = {
-	.sql = FIND_LOOP("account", "parent_account_id"),
-	.argtypes = {INT8OID, INT8OID}
-};
-static CrmStatement find_territory_loop = {
-	.sql = FIND_LOOP("territory", "parent_territory_id"),
-	.argtypes = {INT8OID, INT8OID}
-};
-
 /* party_init registers the entities of this room and those of the rooms below. */
 void
 party_init(void)
 {
 	for (int i = 0; i < lengthof(entities); i++)
 		lifecycle_add_entity(&entities[i]);
+	party_add_checks();
 }
 
 /* party_compose_name writes full_name from its parts: first, middle, last. */
@@ -91,21 +73,9 @@ party_compose_name(CrmRow *row)
 }
 
 static void
-complete_account(CrmRow *row, CrmTicket *ticket)
-{
-	check_hierarchy(row, "account_id", "parent_account_id", &find_account_loop);
-}
-
-static void
 complete_contact(CrmRow *row, CrmTicket *ticket)
 {
 	party_compose_name(row);
-}
-
-static void
-complete_territory(CrmRow *row, CrmTicket *ticket)
-{
-	check_hierarchy(row, "territory_id", "parent_territory_id", &find_territory_loop);
 }
 
 static void
@@ -141,28 +111,4 @@ take_owner(CrmRow *row, const char *owner_type)
 		row_set_int8(row, "owner_id", core_result_int8(0, 1));
 	}
 	SPI_finish();
-}
-
-/* check_hierarchy refuses a parent that stands below the row itself. */
-static void
-check_hierarchy(CrmRow *row, const char *key, const char *parent, CrmStatement *find_loop)
-{
-	int64		id = row_int8(row, key);
-	CrmValue	args[] = {CRM_INT8(row_int8(row, parent)), CRM_INT8(id)};
-	bool		is_loop;
-
-	if (row_is_null(row, parent) || (ROW_IS_UPDATE(row) && !row_changed(row, parent)))
-		return;
-	SPI_connect();
-	is_loop = core_run(row->org, find_loop, args) > 0;
-	SPI_finish();
-	if (is_loop)
-		ereport(ERROR,
-				(errcode(ERRCODE_CRM_HIERARCHY_CYCLE),
-				 errmsg("%s %lld cannot be the parent of %lld: the hierarchy would close a circle",
-						RelationGetRelationName(row->rel),
-						(long long) row_int8(row, parent), (long long) id),
-				 errdetail("Going up from that parent leads back to %lld.", (long long) id),
-				 errhint("Choose a parent outside the record's own branch."),
-				 errtablecol(row->rel, row_column(row, parent) + 1)));
 }

@@ -8,6 +8,7 @@
 #include "lifecycle/lifecycle.h"
 
 extern void party_compose_name(CrmRow *row);
+extern void party_add_checks(void);
 extern void party_init(void);
 
 #endif							/* CRM_PARTY_H */
