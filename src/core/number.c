@@ -11,6 +11,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -37,6 +38,8 @@ typedef struct KeySequence
 
 static HTAB *key_sequences = NULL;
 
+static Series *find_series(CrmOrganization *org, const char *name);
+static Series *hold_sequence(CrmOrganization *org, const char *name, Series *series);
 static void refuse_no_identity(CrmOrganization *org, const char *table, const char *key) pg_attribute_noreturn();
 static void forget_key_sequence(Datum arg, Oid relid);
 static void settle_counter(CrmRow *row, const char *sequence);
@@ -44,7 +47,7 @@ static void start_run(CrmRow *row);
 static void *load_series(CrmOrganization *org);
 static uint64 run_on_sequence(CrmRow *row, const char *format, const char *sequence);
 static Oid	series_sequence(CrmOrganization *org, const char *name);
-static int64 next_gapless(CrmOrganization *org, const char *series);
+static bool take_next_gapless(CrmOrganization *org, const char *series, int64 *number);
 
 PG_FUNCTION_INFO_V1(core_settle_series);
 
@@ -59,17 +62,34 @@ static CrmStatement select_series = {
 
 static CrmStatement take_gapless = {
 	.sql = "UPDATE @number_series SET last_number = last_number + 1 "
-	"WHERE series = $1 RETURNING last_number",
+	"WHERE series = $1 AND is_gapless RETURNING last_number",
 	.argtypes = {TEXTOID}
 };
 
-/* core_next_number returns the next number of a series, such as QUO-01000. */
+/*
+ * core_next_number returns the next number of a series, such as QUO-01000. Its
+ * row says where from, and may say otherwise by the time it is our turn.
+ */
 char *
 core_next_number(CrmOrganization *org, const char *name)
 {
-	HTAB	   *all = core_config(org, &series_config);
-	Series	   *series = hash_search(all, name, HASH_FIND, NULL);
+	Series	   *series = hold_sequence(org, name, find_series(org, name));
+	char	   *prefix = pstrdup(series->prefix);	/* what is kept may be read anew meanwhile */
+	int			width = series->width;
 	int64		number;
+
+	if (!series->is_gapless)
+		number = nextval_internal(series->sequence, false);
+	else if (!take_next_gapless(org, name, &number))
+		return core_next_number(org, name);
+	return psprintf("%s%0*lld", prefix, width, (long long) number);
+}
+
+/* find_series returns what is kept of a series that numbers can be taken from. */
+static Series *
+find_series(CrmOrganization *org, const char *name)
+{
+	Series	   *series = hash_search(core_config(org, &series_config), name, HASH_FIND, NULL);
 
 	if (series == NULL || (!series->is_gapless && !OidIsValid(series->sequence)))
 		ereport(ERROR,
@@ -77,9 +97,26 @@ core_next_number(CrmOrganization *org, const char *name)
 				 errmsg("number series \"%s\" is not set up", name),
 				 errdetail("Table \"%s.number_series\" has no such row, or its sequence is missing, owned by somebody else, or that of a table's keys.", org->name),
 				 errhint("Insert the row or correct its sequence_name.")));
-	number = series->is_gapless ? next_gapless(org, name)
-		: nextval_internal(series->sequence, false);
-	return psprintf("%s%0*lld", series->prefix, series->width, (long long) number);
+	return series;
+}
+
+/*
+ * hold_sequence locks the sequence of a series as nextval() does, until commit:
+ * who makes the series gapless waits for all that took a number, and those
+ * that wait for him see then that it is.
+ */
+static Series *
+hold_sequence(CrmOrganization *org, const char *name, Series *series)
+{
+	Oid			held = InvalidOid;
+
+	while (!series->is_gapless && series->sequence != held)
+	{
+		held = series->sequence;
+		LockRelationOid(held, RowExclusiveLock);
+		series = find_series(org, name);
+	}
+	return series;
 }
 
 /* core_is_gapless tells whether a series leaves no gaps now. */
@@ -114,13 +151,19 @@ core_settle_series(PG_FUNCTION_ARGS)
 	return core_row_result(row);
 }
 
-/* settle_counter carries the last number over between a series' row and its sequence. */
+/*
+ * settle_counter carries the last number over between a series' row and its
+ * sequence, from which nobody takes a number meanwhile.
+ */
 static void
 settle_counter(CrmRow *row, const char *sequence)
 {
-	if (row_is_null(row, "is_gapless") || row_is_null(row, "last_number") ||
-		!OidIsValid(series_sequence(row->org, sequence)))
+	Oid			held = series_sequence(row->org, sequence);
+
+	if (row_is_null(row, "is_gapless") || row_is_null(row, "last_number") || !OidIsValid(held))
 		return;
+	if (row_bool(row, "is_gapless"))
+		LockRelationOid(held, ShareRowExclusiveLock);
 	SPI_connect();
 	if (!row_bool(row, "is_gapless"))
 		run_on_sequence(row, "SELECT pg_catalog.setval(%s, $1) FROM %s WHERE last_value <= $1", sequence);
@@ -211,23 +254,27 @@ forget_key_sequence(Datum arg, Oid relid)
 		hash_search(key_sequences, &entry->relid, HASH_REMOVE, NULL);
 }
 
-/* next_gapless raises the series' own counter, as owner of the table. */
-static int64
-next_gapless(CrmOrganization *org, const char *series)
+/* take_next_gapless raises the series' own counter, as owner of the table; false when it is not gapless any more. */
+static bool
+take_next_gapless(CrmOrganization *org, const char *series, int64 *number)
 {
 	CrmValue	args[] = {core_text_value(series)};
-	int64		number;
+	uint64		n;
 
 	SPI_connect();
-	if (core_run_as_owner(org, &take_gapless, "number_series", args) != 1)
+	n = core_run_as_owner(org, &take_gapless, "number_series", args);
+	if (n == 0)
+		AcceptInvalidationMessages();	/* of who changed the row while we waited for it */
+	if (n == 1)
+		*number = core_result_int8(0, 1);
+	else if (n > 1 || core_is_gapless(org, series))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("number series \"%s\" is not there any more", series),
 				 errdetail("Table \"%s.number_series\" has not one row of it.", org->name),
 				 errhint("Insert the row, or delete what is there twice.")));
-	number = core_result_int8(0, 1);
 	SPI_finish();
-	return number;
+	return n == 1;
 }
 
 /* load_series reads number_series into a hash by name. */

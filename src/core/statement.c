@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -48,6 +49,7 @@ typedef struct AsOwner
 } AsOwner;
 
 static HTAB *plans = NULL;
+static List *retired = NIL;		/* plans that may still run in this transaction */
 static List *interned = NIL;
 static AsOwner as_owner;
 
@@ -58,6 +60,8 @@ static SPIPlanPtr prepare(CrmOrganization *org, CrmStatement *statement);
 static List *named_tables(const CrmStatement *statement);
 static List *keep_names(List *names);
 static void empty_entry(PlanEntry *entry);
+static void retire_plan(SPIPlanPtr plan);
+static void free_retired(XactEvent event, void *arg);
 static bool require_tables(CrmOrganization *org, List *tables);
 static bool writes_rows(SPIPlanPtr plan);
 static int	count_args(const CrmStatement *statement);
@@ -417,14 +421,43 @@ core_forget(CrmOrganization *org, CrmStatement *statement)
 		empty_entry(entry);
 }
 
+/* empty_entry forgets a plan, which may be running: its statement's triggers rename the schema. */
 static void
 empty_entry(PlanEntry *entry)
 {
 	if (entry->plan)
-		SPI_freeplan(entry->plan);
+		retire_plan(entry->plan);
 	list_free_deep(entry->tables);
 	entry->plan = NULL;
 	entry->tables = NIL;
+}
+
+/* retire_plan keeps a plan until the transaction ends, when none of ours runs. */
+static void
+retire_plan(SPIPlanPtr plan)
+{
+	static bool is_registered = false;
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (!is_registered)
+		RegisterXactCallback(free_retired, NULL);
+	is_registered = true;
+	retired = lappend(retired, plan);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+free_retired(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	while (retired != NIL)
+	{
+		SPIPlanPtr	plan = linitial(retired);
+
+		retired = list_delete_first(retired);
+		SPI_freeplan(plan);
+	}
 }
 
 /* require_tables sees to it that a statement works on true tables; false when they must be asked for again. */

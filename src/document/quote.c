@@ -31,6 +31,7 @@ static Quote *read_quotes(int n);
 static Quote *lock_quote(CrmOrganization *org, int64 id);
 static void close_quote(CrmOrganization *org, const Quote *quote, const CrmMove *move);
 static char *name_quotes(const Quote *quotes, int n);
+static void require_deal(CrmOrganization *org, int64 quote_id, int64 deal);
 static Datum finish_quote(FunctionCallInfo fcinfo, CrmMove *move);
 static void refuse_open_revision(const Quote *quotes, int n, const Quote *quote);
 static void settle_others(CrmOrganization *org, int64 opportunity_id, int64 quote_id,
@@ -154,12 +155,14 @@ document_revise_quote(PG_FUNCTION_ARGS)
 	int			at;
 	Quote	   *quotes;
 	Quote	   *quote;
+	int64		deal;
 	int32		revision = 0;
 
 	if (core_run(org, &find_deal, args) == 0)
 		core_refuse_unknown("quote", id);
-	if (core_result_key(0, 1) != 0)
-		(void) lifecycle_lock(org, &opportunity_entity, core_result_key(0, 1));
+	deal = core_result_key(0, 1);
+	if (deal != 0)
+		(void) lifecycle_lock(org, &opportunity_entity, deal);
 	core_run(org, &lock_revisions, args);
 	n = (int) core_run_newest(org, &read_revisions, args);	/* with one made meanwhile */
 	quotes = read_quotes(n);
@@ -173,6 +176,7 @@ document_revise_quote(PG_FUNCTION_ARGS)
 	if (at == n)
 		core_refuse_unknown("quote", id);
 	quote = &quotes[at];
+	require_deal(org, id, deal);
 	if (strcmp(quote->state, "closed") != 0)
 		lifecycle_require(org, &move, id, quote->state);
 	refuse_open_revision(quotes, n, quote);
@@ -210,6 +214,7 @@ document_accept_quote(PG_FUNCTION_ARGS)
 		settle_others(org, deal, id, close_others,
 					  close_deal && strcmp(deal_state, "open") == 0);
 	quote = lock_quote(org, id);
+	require_deal(org, id, deal);
 	lifecycle_require(org, &move, id, quote->state);
 	if (quote->is_expired)
 		refuse_expired(quote);
@@ -290,6 +295,22 @@ document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 				 err_generic_string(PG_DIAG_TABLE_NAME, "quote")));
 	for (int i = 0; i < n; i++)
 		close_quote(org, &quotes[i], &move);
+}
+
+/* require_deal refuses to go on with a quote, locked by now, that moved to another deal than the one that was locked for it. */
+static void
+require_deal(CrmOrganization *org, int64 quote_id, int64 deal)
+{
+	CrmValue	args[] = {CRM_INT8(quote_id)};
+
+	if (core_run_newest(org, &find_deal, args) > 0 && core_result_key(0, 1) == deal)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("the quote came to belong to another opportunity meanwhile"),
+			 errdetail("Quote %lld was of opportunity %lld when the call began.", (long long) quote_id, (long long) deal),
+			 errhint("Repeat the transaction."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "quote")));
 }
 
 /* finish_quote is the frame of winning and closing one quote. */
