@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
@@ -17,6 +18,14 @@ static CrmStatement lock_one = {
 	.sql = "SELECT state, order_number, owner_id FROM @sales_order WHERE sales_order_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
+
+/* What bills an order, in short. */
+static CrmStatement read_invoices = {
+	.sql = "SELECT coalesce(string_agg(invoice_id || ' ' || row_version, ',' ORDER BY invoice_id), '') FROM @invoice WHERE sales_order_id = $1",
+	.argtypes = {INT8OID}
+};
+
+static void require_seen_invoices(CrmOrganization *org, const CrmOrder *order);
 
 /* document_hold_order locks the lines of an order that a call is going to write, then the order. */
 CrmOrder
@@ -38,7 +47,34 @@ document_hold_header(CrmOrganization *org, int64 id)
 	order.state = core_result_name(0, 1);
 	order.number = core_result_name(0, 2);
 	order.owner_id = core_result_int8(0, 3);
+	require_seen_invoices(org, &order);
 	return order;
+}
+
+/*
+ * require_seen_invoices refuses to go on with a snapshot from before another
+ * transaction invoiced the order, a down payment too, or changed what does: the
+ * order itself did not change, so its lock does not tell.
+ */
+static void
+require_seen_invoices(CrmOrganization *org, const CrmOrder *order)
+{
+	CrmValue	args[] = {CRM_INT8(order->id)};
+	char	   *seen;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	core_run(org, &read_invoices, args);
+	seen = core_result_name(0, 1);
+	core_run_newest(org, &read_invoices, args);
+	if (strcmp(seen, core_result_name(0, 1)) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access: the order was invoiced meanwhile"),
+			 errdetail("Invoices of order %s came, or changed, after the transaction's snapshot.", order->number),
+			 errhint("Repeat the transaction."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 }
 
 /* document_require_state refuses an order whose state is none of a list, such as "active submitted". */
