@@ -20,7 +20,7 @@ COMMENT ON FUNCTION clone_product(bigint) IS 'Makes a new draft with the data of
 
 CREATE FUNCTION convert_quantity(quantity numeric, from_unit_id bigint, to_unit_id bigint) RETURNS numeric STABLE
   LANGUAGE c AS 'MODULE_PATHNAME', 'catalog_convert_quantity';
-COMMENT ON FUNCTION convert_quantity(numeric, bigint, bigint) IS 'Returns how many of the second unit a quantity in the first is, rounded to 5 decimals: 30 pieces are 2.5 dozen. Errors: 22004 a NULL, P0002 unknown unit, SC016 units of different groups. Rule: D§1.9.';
+COMMENT ON FUNCTION convert_quantity(numeric, bigint, bigint) IS 'Returns how many of the second unit a quantity in the first is, rounded to 5 decimals: 30 pieces are 2.5 dozen. Errors: 22004 a NULL, P0002 unknown unit, SC016 units of different groups, or a quantity that is no finite number. Rule: D§1.9.';
 
 CREATE FUNCTION set_base_currency(currency_code text, OUT currency_code text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'catalog_set_base';

@@ -6,10 +6,13 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 #include "catalog/catalog.h"
 
 static void refuse_units(int64 from, int64 to);
+static void refuse_no_number(Datum quantity) pg_attribute_noreturn();
 
 static CrmStatement convert = {
 	.sql = "SELECT f.unit_id, t.unit_id, f.unit_group_id = t.unit_group_id, round($1 * f.base_quantity / t.base_quantity, 5) "
@@ -32,6 +35,8 @@ catalog_convert_quantity(PG_FUNCTION_ARGS)
 
 	if (args[0].isnull)
 		core_refuse_null("quantity");
+	if (numeric_is_nan(DatumGetNumeric(args[0].value)) || numeric_is_inf(DatumGetNumeric(args[0].value)))
+		refuse_no_number(args[0].value);
 	core_run(org, &convert, args);
 	if (core_result_key(0, 1) == 0 || core_result_key(0, 2) == 0)
 		core_refuse_unknown("unit", core_result_key(0, 1) == 0 ? from : to);
@@ -40,6 +45,16 @@ catalog_convert_quantity(PG_FUNCTION_ARGS)
 	converted = SPI_datumTransfer(core_result(0, 4, NUMERICOID, &isnull), false, -1);
 	SPI_finish();
 	return converted;
+}
+
+static void
+refuse_no_number(Datum quantity)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_INVALID_QUANTITY),
+			 errmsg("a quantity of %s cannot be converted", DatumGetCString(DirectFunctionCall1(numeric_out, quantity))),
+			 errdetail("It is no finite number."),
+			 errhint("Give the quantity as a number.")));
 }
 
 /* catalog_refuse_unit refuses the unit of a row that is none of the units its product comes in. */

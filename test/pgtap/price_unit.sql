@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/documents.sql
-SELECT plan(175);
+SELECT plan(178);
 WITH made AS (INSERT INTO price_list (name, currency_code) VALUES ('Rounded', 'USD') RETURNING price_list_id)
 SELECT remember('Rounded', price_list_id) FROM made \gset
 INSERT INTO quote (name, account_id, price_list_id) SELECT 'Prices', id('Contoso'), id('Rounded') RETURNING remember('q', quote_id) \gset
@@ -116,5 +116,7 @@ SET LOCAL session_replication_role = origin;
 SELECT is(line_of('Table', 'tap USD'), '0 missing_product_default_unit detail_error', 'missing_product_default_unit');
 SELECT refused(format('SELECT sales_crm.activate_quote(quote_id => %s)', id('q')), 'SC005', 'a quote with such lines is not activated');
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
+SELECT pg_temp.refused(format('SELECT sales_crm.convert_quantity(%L, %s, %s)', what, u.unit_id, u.unit_id), 'SC016', 'no quantity is ' || what)
+FROM unnest('{NaN,Infinity,-Infinity}'::text[]) AS what, (SELECT min(unit_id) AS unit_id FROM unit) AS u;
 SELECT * FROM finish();
 ROLLBACK;
