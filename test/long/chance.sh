@@ -5,7 +5,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.."
 seeds=${SEEDS:-$(for _ in $(seq "${RUNS:-40}"); do echo "0.$((RANDOM % 9000 + 1000))"; done)}
 passed=0 failed=0
-copy=$(mktemp test/pgtap/chance.XXXXXX)	# beside the others, for its \ir
+copy=$(mktemp --suffix=.sql test/pgtap/chance.XXXXXX)	# beside the others, for its \ir
 trap 'rm -f "$copy"' EXIT
 dropdb --if-exists -f chance 2>/dev/null
 createdb -T template0 chance && psql -qX -d chance -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION sales_crm' || { echo "0 passed, 1 failed"; exit 1; }
