@@ -44,7 +44,8 @@ static CrmStatement recount_lines = {
 	"WHERE l.sales_order_product_id = s.id "
 	"RETURNING l.sales_order_product_id, l.quantity, l.quantity_invoiced, "
 	"CASE WHEN l.quantity >= 0 THEN l.quantity_invoiced >= 0 ELSE l.quantity_invoiced <= 0 END, "
-	"abs(l.quantity_invoiced) > abs(s.before) AND abs(l.quantity_invoiced) > abs(l.quantity)",
+	"abs(l.quantity_invoiced) > abs(s.before) AND abs(l.quantity_invoiced) > abs(l.quantity), "
+	"abs(l.quantity_invoiced) > abs(s.before)",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement hold_lines_of = {
@@ -361,22 +362,24 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
 	int			n;
 	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);
+	bool		is_by_hand = !core_import_mode &&
+		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL;
+	bool		is_more;
 
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
-	document_recount(org, lines, n);
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && !core_import_mode &&
-		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
+	is_more = document_recount(org, lines, n);
+	if (is_by_hand && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		document_refuse_unfit(org, lines, n);
-	if (!core_import_mode && lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL)
+	if (is_by_hand && is_more)
 		document_require_deducted(org, lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
 
-/* document_recount locks order lines by key, counts them anew, and refuses too much. */
-void
+/* document_recount locks order lines by key, counts them anew, and refuses too much; tells whether more of one is invoiced now. */
+bool
 document_recount(CrmOrganization *org, const int64 *ids, int n)
 {
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
@@ -384,6 +387,7 @@ document_recount(CrmOrganization *org, const int64 *ids, int n)
 		.kind = TICKET_WRITE, .table = "sales_order_product", .ids = ids, .n = n
 	};
 	int64	   *seen = palloc(sizeof(int64) * n);
+	bool		is_more = false;
 	uint64		counted = Min(core_run(org, &lock_order_lines, args), n);
 
 	for (uint64 i = 0; i < counted; i++)
@@ -397,7 +401,9 @@ document_recount(CrmOrganization *org, const int64 *ids, int n)
 			(core_result_bool(i, 5) &&
 			 document_exceeds(core_result_number(i, 3), document_most(org, core_result_number(i, 2)))))
 			refuse_recount(i);
+		is_more |= core_result_bool(i, 6);
 	}
+	return is_more;
 }
 
 static void

@@ -155,7 +155,7 @@ extern void document_finish_invoice(CrmOrganization *org, const CrmConversion *c
 									int64 source_id, int64 target_id);
 extern int64 document_bill_fulfilled(CrmOrganization *org, const CrmOrder *order, bool is_partial);
 extern void document_mark_invoiced(CrmOrganization *org, const CrmOrder *order, const char *made_by);
-extern void document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
+extern bool document_recount(CrmOrganization *org, const int64 *order_line_ids, int n);
 extern void document_hold_order_of(CrmOrganization *org, int64 invoice_id);
 
 /* ---- down_payment.c ---- */

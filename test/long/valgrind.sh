@@ -17,12 +17,12 @@ play() {
 }
 
 createdb -T template0 watched && stop
-cp test/lib/living.sql test/lib/one_sale.sql "$CLUSTER/"
 (cd "$CLUSTER" && exec setsid runuser -u "$(server_user)" -- valgrind --trace-children=yes --quiet --error-limit=no --leak-check=no \
 	--log-file="$CLUSTER/valgrind.%p" "$PGBIN/postgres" -D data >/dev/null 2>&1) &
 for _ in $(seq 120); do psql -qX -d watched -c 'SELECT 1' >/dev/null 2>&1 && break; sleep 1; done
-play -f "$CLUSTER/living.sql"
-play -f "$CLUSTER/one_sale.sql"
+play -f test/lib/living.sql
+play -f test/lib/deals.sql
+play -f test/lib/one_sale.sql
 play -c 'SELECT count(*) FROM sales_crm.verify()'
 stop
 # Reports are set apart by a line of the process number alone.

@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(94);
+SELECT plan(96);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -179,6 +179,15 @@ ROLLBACK TO as_before;
 DELETE FROM invoice WHERE invoice_id = id('byhand');
 SELECT sales_crm.cancel_invoice(invoice_id => id('d1')) \gset
 SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'without the down payment the invoice may be owed again');
+
+-- Goods that came back leave nothing to invoice: what was paid in advance on them is given back.
+SELECT new_order() \gset
+SELECT remember('d1', invoice_id) FROM sales_crm.create_down_payment_invoice(sales_order_id => id('o'), percentage => 30) \gset
+SELECT bill('i1') \gset
+SELECT sales_crm.deliver_order(sales_order_id => id('o')) \gset
+SELECT sales_crm.return_order(sales_order_id => id('o'), lines => lines('parts 3, whole 1')) \gset
+SELECT lives_ok($$SELECT sales_crm.create_credit_note(invoice_id => id('i1'))$$, 'all goods came back: the last invoice is credited, and frees the down payment');
+SELECT lives_ok($$SELECT sales_crm.create_credit_note(invoice_id => id('d1'))$$, 'which is credited too');
 
 -- An order whose invoice was credited in parts, and is invoiced anew, comes to its total.
 INSERT INTO tax_rate (name, percentage) VALUES ('State', 7.25), ('City', 1.125);
