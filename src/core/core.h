@@ -77,7 +77,7 @@ typedef struct CrmStatement
 	const char *sql;
 	Oid			argtypes[CRM_MAX_ARGS];	/* ends at the first InvalidOid */
 	bool		is_report;		/* reads whole tables: planned as it comes */
-	bool		is_newest;		/* reads under the newest snapshot, which the caller pushed */
+	bool		is_newest;		/* always reads under the newest snapshot, which the caller pushed */
 	bool		is_verbatim;	/* holds no marks: what users wrote may have an @ of its own */
 } CrmStatement;
 

@@ -53,6 +53,9 @@ static List *retired = NIL;		/* plans that may still run in this transaction */
 static List *interned = NIL;
 static AsOwner as_owner;
 
+static uint64 run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is_newest);
+static uint64 run_as_owner(CrmOrganization *org, CrmStatement *statement,
+						   const char *table, const CrmValue *args, bool is_newest);
 static const char *next_mark(const char *sql);
 static char *marked_name(const char *mark);
 static PlanEntry *kept_plan(CrmOrganization *org, CrmStatement *statement);
@@ -71,6 +74,13 @@ static void require_row(uint64 row);
 /* core_run executes a statement with the caller's rights; result in SPI_tuptable. */
 uint64
 core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
+{
+	return run(org, statement, args, false);
+}
+
+/* run does so, under the snapshot that was pushed for it or one of its own. */
+static uint64
+run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is_newest)
 {
 	int			nest = show_catalog();
 	PlanEntry  *entry = kept_plan(org, statement);
@@ -95,7 +105,7 @@ core_run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 		entry->shapes = require_tables(org, entry->tables) ? shapes : 0;
 	}
 	core_make_plan(plan, statement->is_report);
-	rc = SPI_execute_plan(plan, values, nulls, statement->is_newest, 0);
+	rc = SPI_execute_plan(plan, values, nulls, is_newest || statement->is_newest, 0);
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
 	if (nest > 0)
 		AtEOXact_GUC(true, nest);
@@ -114,9 +124,8 @@ core_run_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *a
 {
 	uint64		processed;
 
-	statement->is_newest = true;
 	PushActiveSnapshot(GetLatestSnapshot());
-	processed = core_run(org, statement, args);
+	processed = run(org, statement, args, true);
 	PopActiveSnapshot();
 	return processed;
 }
@@ -131,6 +140,13 @@ uint64
 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 				  const char *table, const CrmValue *args)
 {
+	return run_as_owner(org, statement, table, args, false);
+}
+
+static uint64
+run_as_owner(CrmOrganization *org, CrmStatement *statement,
+			 const char *table, const CrmValue *args, bool is_newest)
+{
 	Oid			owner = core_owner(org, table);
 	Oid			user;
 	int			context;
@@ -140,13 +156,13 @@ core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 
 	GetUserIdAndSecContext(&user, &context);
 	if (user == owner)
-		return core_run(org, statement, args);
+		return run(org, statement, args, is_newest);
 	as_owner = (AsOwner) {owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS, core_acting_role()};
 	SetUserIdAndSecContext(owner, as_owner.context);
 	nest = core_set_path("pg_catalog, pg_temp");
 	PG_TRY();
 	{
-		processed = core_run(org, statement, args);
+		processed = run(org, statement, args, is_newest);
 	}
 	PG_FINALLY();
 	{
@@ -196,9 +212,8 @@ core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 {
 	uint64		processed;
 
-	statement->is_newest = true;
 	PushActiveSnapshot(GetLatestSnapshot());
-	processed = core_run_as_owner(org, statement, table, args);
+	processed = run_as_owner(org, statement, table, args, true);
 	PopActiveSnapshot();
 	return processed;
 }
