@@ -31,7 +31,7 @@ static Quote *read_quotes(int n);
 static Quote *lock_quote(CrmOrganization *org, int64 id);
 static void close_quote(CrmOrganization *org, const Quote *quote, const CrmMove *move);
 static char *name_quotes(const Quote *quotes, int n);
-static void require_deal(CrmOrganization *org, int64 quote_id, int64 deal);
+static void require_deal(const Quote *quote, int64 deal);
 static Datum finish_quote(FunctionCallInfo fcinfo, CrmMove *move);
 static void refuse_open_revision(const Quote *quotes, int n, const Quote *quote);
 static void settle_others(CrmOrganization *org, int64 opportunity_id, int64 quote_id,
@@ -176,7 +176,7 @@ document_revise_quote(PG_FUNCTION_ARGS)
 	if (at == n)
 		core_refuse_unknown("quote", id);
 	quote = &quotes[at];
-	require_deal(org, id, deal);
+	require_deal(quote, deal);
 	if (strcmp(quote->state, "closed") != 0)
 		lifecycle_require(org, &move, id, quote->state);
 	refuse_open_revision(quotes, n, quote);
@@ -214,7 +214,7 @@ document_accept_quote(PG_FUNCTION_ARGS)
 		settle_others(org, deal, id, close_others,
 					  close_deal && strcmp(deal_state, "open") == 0);
 	quote = lock_quote(org, id);
-	require_deal(org, id, deal);
+	require_deal(quote, deal);
 	lifecycle_require(org, &move, id, quote->state);
 	if (quote->is_expired)
 		refuse_expired(quote);
@@ -299,16 +299,14 @@ document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 
 /* require_deal refuses to go on with a quote, locked by now, that moved to another deal than the one that was locked for it. */
 static void
-require_deal(CrmOrganization *org, int64 quote_id, int64 deal)
+require_deal(const Quote *quote, int64 deal)
 {
-	CrmValue	args[] = {CRM_INT8(quote_id)};
-
-	if (core_run_newest(org, &find_deal, args) > 0 && core_result_key(0, 1) == deal)
+	if (quote->opportunity_id == deal)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("the quote came to belong to another opportunity meanwhile"),
-			 errdetail("Quote %lld was of opportunity %lld when the call began.", (long long) quote_id, (long long) deal),
+			 errdetail("Quote %lld was of opportunity %lld when the call began.", (long long) quote->quote_id, (long long) deal),
 			 errhint("Repeat the transaction."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "quote")));
 }

@@ -20,12 +20,22 @@ typedef struct Hierarchy
 	CrmStatement find_circle;
 } Hierarchy;
 
-/* Goes up from a record; comes to an end in a circle that it is not part of, too. */
+/* The tables that have one, and the column of the record above. */
+#define HIERARCHIES(each) \
+	each("account", "parent_account_id"), \
+	each("contact", "parent_contact_id"), \
+	each("territory", "parent_territory_id"), \
+	each("business_unit", "parent_business_unit_id"), \
+	each("crm_user", "manager_crm_user_id")
+
+/* Goes up from a record, that above another one; comes to an end in a circle that the other is not part of, too. */
+#define ABOVE(entity, parent, first) \
+	"WITH RECURSIVE above AS (SELECT " first " AS id " \
+	"UNION SELECT e." parent " FROM @" entity " e JOIN above a ON e." entity "_id = a.id WHERE e." parent " IS NOT NULL) "
+
 #define HIERARCHY(entity, parent) { \
 	entity, entity "_id", parent, { \
-		.sql = "WITH RECURSIVE above AS (" \
-		"SELECT " parent " AS id FROM @" entity " WHERE " entity "_id = $1 AND " parent " IS NOT NULL " \
-		"UNION SELECT e." parent " FROM @" entity " e JOIN above a ON e." entity "_id = a.id WHERE e." parent " IS NOT NULL) " \
+		.sql = ABOVE(entity, parent, "(SELECT x." parent " FROM @" entity " x WHERE x." entity "_id = $1)") \
 		"SELECT 1 FROM above WHERE id = $1 LIMIT 1", \
 		.argtypes = {INT8OID} \
 	} \
@@ -34,30 +44,16 @@ typedef struct Hierarchy
 /* A record that comes upon itself when one goes up from it. */
 #define CIRCLE_CHECK(entity, parent) { \
 	"hierarchy_circle", entity, { \
-		.sql = "SELECT c." entity "_id, 'stands above itself by " parent "' FROM @" entity " c WHERE c." parent " IS NOT NULL AND EXISTS (" \
-		"WITH RECURSIVE above AS (SELECT c." parent " AS id " \
-		"UNION SELECT e." parent " FROM @" entity " e JOIN above a ON e." entity "_id = a.id WHERE e." parent " IS NOT NULL) " \
-		"SELECT FROM above WHERE id = c." entity "_id)" \
+		.sql = "SELECT c." entity "_id, 'stands above itself by " parent "' FROM @" entity " c WHERE c." parent " IS NOT NULL " \
+		"AND EXISTS (" ABOVE(entity, parent, "c." parent) "SELECT FROM above WHERE id = c." entity "_id)" \
 	} \
 }
 
 static Hierarchy *hierarchy_of(const TriggerData *trigdata);
 static void refuse_circle(CrmRow *row, const Hierarchy *hierarchy) pg_attribute_noreturn();
 
-static Hierarchy hierarchies[] = {
-	HIERARCHY("account", "parent_account_id"),
-	HIERARCHY("contact", "parent_contact_id"),
-	HIERARCHY("territory", "parent_territory_id"),
-	HIERARCHY("business_unit", "parent_business_unit_id"),
-	HIERARCHY("crm_user", "manager_crm_user_id")
-};
-static CrmCheck checks[] = {
-	CIRCLE_CHECK("account", "parent_account_id"),
-	CIRCLE_CHECK("contact", "parent_contact_id"),
-	CIRCLE_CHECK("territory", "parent_territory_id"),
-	CIRCLE_CHECK("business_unit", "parent_business_unit_id"),
-	CIRCLE_CHECK("crm_user", "manager_crm_user_id")
-};
+static Hierarchy hierarchies[] = {HIERARCHIES(HIERARCHY)};
+static CrmCheck checks[] = {HIERARCHIES(CIRCLE_CHECK)};
 
 PG_FUNCTION_INFO_V1(party_check_hierarchy);
 
