@@ -6,9 +6,10 @@
  * schema that looks like an organization. So each table that a trigger fires
  * on, or a statement names, is looked at before it is believed: it is a table,
  * not temporary, of the schema's owner, and its columns have the types and the
- * NOT NULLs of our DDL, from which the list is made when the library is built.
- * What was found is kept until the table or a schema changes. Values are not believed for
- * a CHECK: one of that name may say anything.
+ * NOT NULLs of our DDL, from which the list is made when the library is built;
+ * one of an older version may lack columns that came later. What was found is
+ * kept until the table or a schema changes. Values are not believed for a
+ * CHECK: one of that name may say anything.
  */
 #include "postgres.h"
 
@@ -65,6 +66,7 @@ static const char *name_of_whole(Relation rel);
 static const CrmShape *shape_of(const char *name);
 static void require_owner(Relation rel);
 static void require_columns(Relation rel, const CrmShape *shape);
+static bool is_from_before(Relation rel);
 static int	position_of(TupleDesc desc, const char *name, int start);
 static void refuse_column(Relation rel, const CrmColumn *column, int position) pg_attribute_noreturn();
 
@@ -267,7 +269,7 @@ require_columns(Relation rel, const CrmShape *shape)
 		Form_pg_attribute attribute;
 		int			found = position_of(desc, column->name, position + 1);
 
-		if (found < 0 && column->is_required)
+		if (found < 0 && column->is_required && !is_from_before(rel))
 			refuse_column(rel, column, found);
 		if (found < 0)
 			continue;			/* it reads as NULL, and who needs it says so */
@@ -276,6 +278,14 @@ require_columns(Relation rel, const CrmShape *shape)
 		if (!core_is_of_type(attribute, column->type) || (column->is_required && !attribute->attnotnull))
 			refuse_column(rel, column, found);
 	}
+}
+
+/* is_from_before tells a table of an older version, which has no column that came later: it is read, and not written until it is migrated. */
+static bool
+is_from_before(Relation rel)
+{
+	return strcmp(RelationGetRelationName(rel), "schema_version") != 0 &&
+		core_schema_version(core_organization_of(rel)) < CRM_SCHEMA_VERSION;
 }
 
 /* position_of finds a living column from a place on, where it nearly always is, and from the start. */

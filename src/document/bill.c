@@ -22,6 +22,7 @@ static int64 bill_rest(CrmOrganization *org, const CrmOrder *order, const char *
 static void refuse_nothing(const CrmOrder *order, bool is_delivered);
 static void deduct(CrmOrganization *org, int64 order_id, int64 invoice_id, const char *made_by);
 static void refuse_recount(uint64 i);
+static void require_total(CrmOrganization *org, TriggerData *trigdata, const int64 *order_line_ids, int n);
 
 static CrmStatement find_rest = {
 	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id = $1 AND ("
@@ -105,6 +106,23 @@ static CrmStatement find_down_payments = {
 	"FROM @invoice n WHERE n.credited_invoice_id = d.invoice_id AND n.state <> 'canceled') c "
 	"WHERE d.sales_order_id = $1 AND " DOCUMENT_NOT_DEDUCTED " ORDER BY d.invoice_id",
 	.argtypes = {INT8OID}
+};
+/*
+ * Orders of lines ($1) that are billed in full, where an invoice that was made after another ($2) counted its cents without what is
+ * owed again by now; a tax that is rounded by document may differ between the order and its parts.
+ */
+static CrmStatement find_odd_total = {
+	.sql = "SELECT o.order_number, o.total_amount, s.total, s.later FROM @sales_order o JOIN @currency c USING (currency_code), "
+	"LATERAL (SELECT sum(v.total_amount) AS total, count(*) AS n, "
+	"max(v.invoice_number) FILTER (WHERE v.invoice_id > $2 AND v.invoice_type = 'invoice') AS later "
+	"FROM @invoice v WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') s, "
+	"LATERAL (SELECT count(*) AS n FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id) k "
+	"WHERE o.sales_order_id IN (SELECT sales_order_id FROM @sales_order_product WHERE sales_order_product_id = ANY ($1)) "
+	"AND s.later IS NOT NULL AND s.total <> o.total_amount "
+	"AND abs(s.total - o.total_amount) <= s.n * (k.n + 1) * power(10::numeric, -c.decimals) "
+	"AND NOT (o.tax_method = 'excluded' AND o.tax_rounding = 'document') "
+	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND " DOCUMENT_LEFT_TO_BILL ") LIMIT 1",
+	.argtypes = {INT8ARRAYOID, INT8OID}
 };
 static CrmStatement insert_deduction = {
 	.sql = "INSERT INTO @invoice_product (invoice_product_id, invoice_id, product_description, quantity, price_per_unit, "
@@ -374,8 +392,42 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 		document_refuse_unfit(org, lines, n);
 	if (is_by_hand && is_more)
 		document_require_deducted(org, lines, n);
+	if (is_by_hand && is_more && TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		require_total(org, trigdata, lines, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
+}
+
+/* require_total asks that for each credit note whose lines were deleted. */
+static void
+require_total(CrmOrganization *org, TriggerData *trigdata, const int64 *order_line_ids, int n)
+{
+	int			n_invoices;
+	int64	   *invoices = core_transition_ids(trigdata, "invoice_id", &n_invoices);
+
+	for (int i = 0; i < n_invoices; i++)
+		document_require_total(org, order_line_ids, n, invoices[i]);
+}
+
+/*
+ * document_require_total refuses to take a credit note back when that bills an
+ * order in full and a cent beside its total: an invoice made since took the
+ * rest of the cents as if it stayed.
+ */
+void
+document_require_total(CrmOrganization *org, const int64 *order_line_ids, int n, int64 credit_note_id)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(order_line_ids, n)), CRM_INT8(credit_note_id)};
+
+	if (core_run_newest(org, &find_odd_total, args) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
+			 errmsg("the credit note cannot be taken back: invoice %s was made since", core_result_text(0, 4)),
+			 errdetail("Order %s comes to %s, its invoices would come to %s: that one counted its cents with the credit note.",
+					   core_result_text(0, 1), core_result_text(0, 2), core_result_text(0, 3)),
+			 errhint("Cancel that invoice first, or leave the credit note and bill what it took back with create_invoice_from_order()."),
+			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 }
 
 /* document_recount locks order lines by key, counts them anew, and refuses too much; tells whether more of one is invoiced now. */

@@ -161,6 +161,7 @@ extern void document_hold_order_of(CrmOrganization *org, int64 invoice_id);
 /* ---- down_payment.c ---- */
 extern void document_require_not_deducted(CrmOrganization *org, int64 invoice_id,
 										  const char *number, const char *what);
+extern void document_require_total(CrmOrganization *org, const int64 *order_line_ids, int n, int64 credit_note_id);
 extern void document_require_deducted(CrmOrganization *org, const int64 *order_line_ids, int n);
 
 /* ---- credit.c ---- */

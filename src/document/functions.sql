@@ -126,7 +126,7 @@ COMMENT ON FUNCTION cancel_payment(bigint) IS 'Takes a payment back and returns 
 
 CREATE FUNCTION cancel_invoice(invoice_id bigint, description text DEFAULT NULL, OUT state text)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_cancel_invoice';
-COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again (one marked invoiced is fulfilled again); returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments or credit notes, is a down payment that is deducted, or a credit note whose order would be invoiced in full beside a down payment that nothing deducts. Rule: D§3.7.';
+COMMENT ON FUNCTION cancel_invoice(bigint, text) IS 'Cancels an invoice that has no payments; its order can be invoiced again (one marked invoiced is fulfilled again); returns its state. Errors: 22004, P0002, SC001 canceled already, SC011 it has payments or credit notes, is a down payment that is deducted, or a credit note whose order would be invoiced in full beside a down payment that nothing deducts, or a cent beside its total because of an invoice made since. Rule: D§3.7.';
 
 CREATE FUNCTION count_invoiced() RETURNS trigger
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_count_invoiced';

@@ -302,8 +302,10 @@ recount(CrmOrganization *org, int64 invoice_id)
 
 	for (uint64 i = 0; i < n; i++)
 		ids[i] = core_result_int8(i, 1);
-	if (n > 0 && document_recount(org, ids, n))
-		document_require_deducted(org, ids, n);
+	if (n == 0 || !document_recount(org, ids, n))
+		return;
+	document_require_deducted(org, ids, n);
+	document_require_total(org, ids, n, invoice_id);
 }
 
 /* document_quote_opportunity makes a draft quote from a deal. */

@@ -431,13 +431,14 @@ INSERT INTO play.tolerated VALUES
 	('edit_header', 'SC002', 'likewise, or discounts and freight of an order that is invoiced'),
 	('edit_header', 'SC010', 'an order below what is invoiced of it'),
 	('change_list', 'SC016', 'the other list sells the product in whole units'),
-	('cancel_invoice', 'SC011', 'a credit note that gave a down payment back, which is used again'),
+	('cancel_invoice', 'SC011', 'a credit note that gave a down payment back, which is used again, or after which another invoice counted its cents'),
 	('overinvoice_order', '22023', 'the line was only offered'),
 	('cancel_order', 'SC011', 'a live invoice that is not wholly credited'),
 	('create_down_payment_invoice', 'SC010', 'more than is left of the total'),
 	('delete_line', 'SC010', 'a line that is delivered or invoiced'),
 	('delete_line', '23503', 'a document was made from the line'),
 	('cancel_invoice', 'SC010', 'an invoice line against the sign of its order line was made up for by another'),
+	('create_credit_note', 'SC010', 'likewise'),
 	('edit_line', 'SC010', 'an order line below what is invoiced, an invoice line above what was ordered');
 
 -- The catalogue moves between two rounds: amounts, percentages, costs, rates of currencies and taxes, and products that are revised.
