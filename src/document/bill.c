@@ -154,6 +154,7 @@ document_invoice_order(PG_FUNCTION_ARGS)
 				 errdetail("What is ordered can be invoiced, or what is delivered."),
 				 errhint("Give basis => 'ordered' or 'delivered'.")));
 	org = core_begin();
+	document_hold_deals(org, 0, 0, id);
 	order = document_hold_order(org, id);
 	document_require_state(&order, is_delivered ? "active submitted fulfilled invoiced" : "active fulfilled invoiced",
 						   "invoiced", "A submitted order is invoiced by fulfill_order(), or by basis => 'delivered'.");
@@ -387,6 +388,8 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+		document_hold_credited(trigdata);
 	is_more = document_recount(org, lines, n);
 	if (is_by_hand && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		document_refuse_unfit(org, lines, n);

@@ -93,9 +93,14 @@ static CrmStatement lock_credited = {
 	"FROM @invoice_product c WHERE c.invoice_id = $1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
-static CrmStatement lock_credited_invoice = {
+static CrmStatement lock_both = {
+	.sql = "SELECT invoice_id FROM @invoice WHERE invoice_id IN ($1, (SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1)) "
+	"ORDER BY invoice_id FOR NO KEY UPDATE",
+	.argtypes = {INT8OID}
+};
+static CrmStatement find_credited_invoice = {
 	.sql = "SELECT o.invoice_type, o.invoice_id, o.invoice_number FROM @invoice o WHERE o.invoice_id = "
-	"(SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1) FOR NO KEY UPDATE",
+	"(SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1)",
 	.argtypes = {INT8OID}
 };
 static CrmStatement find_credit = {
@@ -299,8 +304,8 @@ write_header(CrmOrganization *org, CrmStatement *statement, int64 invoice_id, in
 }
 
 /*
- * document_hold_to_cancel locks what canceling an invoice will write beside
- * it: the lines and the invoice that it credits, what it bills.
+ * document_hold_to_cancel locks what canceling an invoice will write: the lines
+ * that it credits, their invoice and itself, what it bills.
  */
 void
 document_hold_to_cancel(CrmOrganization *org, int64 invoice_id)
@@ -308,7 +313,7 @@ document_hold_to_cancel(CrmOrganization *org, int64 invoice_id)
 	CrmValue	args[] = {CRM_INT8(invoice_id)};
 
 	core_run(org, &lock_credited, args);
-	core_run(org, &lock_credited_invoice, args);
+	core_run(org, &lock_both, args);
 	document_hold_order_of(org, invoice_id);
 }
 
@@ -337,7 +342,7 @@ document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number
 				 errdetail("Down payment %s is canceled, credited or deducted again.", core_result_text(0, 1)),
 				 errhint("Make a new invoice instead."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
-	if (core_run(org, &lock_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
+	if (core_run(org, &find_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
 		check_down_payment(org, core_result_int8(0, 2), core_result_name(0, 3));
 }
 
@@ -358,6 +363,18 @@ check_down_payment(CrmOrganization *org, int64 id, const char *number)
 					   core_result_text(0, 1), number),
 			 errhint("Cancel that invoice first."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/* document_hold_credited locks the lines that deleted lines of credit notes took back: they come before what those bill. */
+void
+document_hold_credited(TriggerData *trigdata)
+{
+	int			n;
+	int64	   *lines = core_transition_ids(trigdata, "credited_invoice_product_id", &n);
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(lines, n))};
+
+	if (n > 0)
+		core_run(core_organization_of(trigdata->tg_relation), &lock_lines, args);
 }
 
 /* document_recount_credited counts anew what is credited of the lines that a credit note takes back. */

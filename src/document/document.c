@@ -25,6 +25,7 @@ static void keep_order_line(CrmRow *row);
 static void keep_line(CrmRow *row);
 static void refuse_written(CrmRow *row) pg_attribute_noreturn();
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
+static void hold_deals(CrmRow *row);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
 static void take_text(CrmRow *row, const char *column, char *text);
@@ -307,6 +308,8 @@ static void
 complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document)
 {
 	pricing_require_customer(row, &document->entity);
+	if (ROW_IS_INSERT(row) && ticket == NULL && document != &document_quote)
+		hold_deals(row);
 	if (ticket == NULL || ticket->kind != TICKET_BIRTH || row_is_null(row, "currency_code"))
 		pricing_take_defaults(row, true);
 	if (ROW_IS_INSERT(row) && row_is_null(row, "bill_to_name"))
@@ -314,6 +317,16 @@ complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document)
 	keep_number(row, document);
 	pricing_complete_totals(row, &document->entity, ticket);
 	pricing_complete_money(row);
+}
+
+/* hold_deals locks the deals that go along with an order or invoice by hand, before a gapless series is. */
+static void
+hold_deals(CrmRow *row)
+{
+	SPI_connect();
+	document_hold_deals(row->org, row_int8(row, "opportunity_id"), row_has(row, "quote_id") ? row_int8(row, "quote_id") : 0,
+						row_has(row, "invoice_number") ? row_int8(row, "sales_order_id") : 0);
+	SPI_finish();
 }
 
 /* keep_number gives a new document its number, and lets it keep it. */

@@ -143,6 +143,14 @@ extern const CrmConversion document_order_from_quote;
 extern const CrmConversion document_invoice_from_order;
 extern const CrmConversion document_credit_of_invoice;
 
+/* ---- hold.c: what goes along with a document that is made is locked before all else ---- */
+
+/* Locks the deals of processes that a document of a quote (0 = none), an order and a deal takes along. */
+typedef void (*DocumentHoldHook) (CrmOrganization *org, int64 opportunity_id, int64 quote_id, int64 sales_order_id);
+
+extern DocumentHoldHook document_hold_hook;
+extern void document_hold_deals(CrmOrganization *org, int64 opportunity_id, int64 quote_id, int64 sales_order_id);
+
 /* ---- quote.c ---- */
 extern void document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 								  bool close_open_quotes, const char *made_by);
@@ -169,6 +177,7 @@ extern void document_finish_credit(CrmOrganization *org, const CrmConversion *co
 								   int64 source_id, int64 target_id);
 extern void document_hold_to_cancel(CrmOrganization *org, int64 invoice_id);
 extern void document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number);
+extern void document_hold_credited(TriggerData *trigdata);
 extern void document_recount_credited(CrmOrganization *org, int64 credit_note_id);
 extern void document_keep_credit(CrmRow *row, const CrmTicket *ticket);
 

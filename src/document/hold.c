@@ -2,9 +2,9 @@
  * hold.c
  *	  Locking orders and the lines of documents, and what must hold of them.
  *
- * Whoever edits a line holds it and then waits for its document, so a call
- * that writes lines locks them first: invoice lines, invoice, order lines,
- * order.
+ * Deals come first. Whoever edits a line holds it and then waits for its
+ * document, so a call that writes lines locks them before: invoice lines,
+ * invoice, order lines, order.
  */
 #include "postgres.h"
 
@@ -25,7 +25,17 @@ static CrmStatement read_invoices = {
 	.argtypes = {INT8OID}
 };
 
+DocumentHoldHook document_hold_hook = NULL;
+
 static void require_seen_invoices(CrmOrganization *org, const CrmOrder *order);
+
+/* document_hold_deals locks the deals of the processes that a new order or invoice takes along: they come before documents. */
+void
+document_hold_deals(CrmOrganization *org, int64 opportunity_id, int64 quote_id, int64 sales_order_id)
+{
+	if (document_hold_hook && !core_import_mode)
+		document_hold_hook(org, opportunity_id, quote_id, sales_order_id);
+}
 
 /* document_hold_order locks the lines of an order that a call is going to write, then the order. */
 CrmOrder

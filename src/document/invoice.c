@@ -230,10 +230,11 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id)};
 	CrmMove		back = {.entity = &document_order.entity, .made_by = "cancel_invoice", .to = "fulfilled"};
-	Invoice		invoice = lock_invoice(org, id, CRM_NULL);
+	Invoice		invoice;
 
-	lifecycle_require(org, &move, id, invoice.state);
 	document_hold_to_cancel(org, id);
+	invoice = lock_invoice(org, id, CRM_NULL);
+	lifecycle_require(org, &move, id, invoice.state);
 	document_check_cancel(org, id, invoice.number);
 	core_run(org, &count_payments, args);
 	if (core_result_int8(0, 1) > 0)

@@ -81,6 +81,8 @@ document_fulfill_order(PG_FUNCTION_ARGS)
 	bool		is_partial;
 	int64		invoice_id = 0;
 
+	if (wants_invoice)
+		document_hold_deals(org, 0, 0, id);
 	order = document_hold_order(org, id);
 	lifecycle_require(org, &move, id, order.state);
 	document_require_prices(org, &document_order, id);

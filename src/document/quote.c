@@ -208,6 +208,7 @@ document_accept_quote(PG_FUNCTION_ARGS)
 	if (core_run(org, &find_deal, args) == 0)
 		core_refuse_unknown("quote", id);
 	deal = core_result_key(0, 1);
+	document_hold_deals(org, deal, id, 0);
 	if (deal != 0)
 		deal_state = lifecycle_lock(org, &opportunity_entity, deal);
 	if (deal != 0)
@@ -232,9 +233,11 @@ document_order_quote(PG_FUNCTION_ARGS)
 {
 	int64		id = core_id_argument(fcinfo, 0, "quote_id");
 	CrmOrganization *org = core_begin();
-	Quote	   *quote = lock_quote(org, id);
 	CrmValue	args[] = {CRM_INT8(id)};
+	Quote	   *quote;
 
+	document_hold_deals(org, 0, id, 0);
+	quote = lock_quote(org, id);
 	if (strcmp(quote->state, "won") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),

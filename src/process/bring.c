@@ -9,10 +9,12 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "document/document.h"
 #include "lead/lead.h"
 #include "process/flow.h"
 
 static void follow_qualified(CrmOrganization *org, const int64 *lead_ids, int n);
+static void hold_deals(CrmOrganization *org, int64 opportunity_id, int64 quote_id, int64 sales_order_id);
 static void leave_lead(Flow *flow);
 static uint64 find_working(CrmOrganization *org, FlowEntity entity, int64 record_id);
 static uint64 find_instances(CrmRow *row, FlowEntity entity);
@@ -23,6 +25,18 @@ static int64 *keys_of_result(uint64 n);
 static void release_instance(CrmOrganization *org, int64 id, FlowEntity entity, int64 record_id, bool was_started_on);
 static void step_back(Flow *flow, FlowEntity entity);
 
+/*
+ * The deals of the processes that a new order or invoice may take along, and
+ * of those that its own deal is in.
+ */
+static CrmStatement lock_deals = {
+	.sql = "SELECT opportunity_id FROM @opportunity WHERE opportunity_id IN (SELECT i.opportunity_id FROM @process_instance i "
+	"WHERE (i.opportunity_id = $1 OR i.quote_id = $2 OR i.sales_order_id = $3 "
+	"OR i.opportunity_id = (SELECT q.opportunity_id FROM @quote q WHERE q.quote_id = $2) "
+	"OR i.opportunity_id = (SELECT s.opportunity_id FROM @sales_order s WHERE s.sales_order_id = $3)) "
+	"AND i.state = 'active') ORDER BY opportunity_id FOR NO KEY UPDATE",
+	.argtypes = {INT8OID, INT8OID, INT8OID}
+};
 static CrmStatement find_of_leads = {
 	.sql = "SELECT i.process_instance_id FROM @process_instance i "
 	"JOIN @process_stage s ON s.process_stage_id = i.active_stage_id "
@@ -50,11 +64,22 @@ static CrmStatement delete_instance = {
 PG_FUNCTION_INFO_V1(process_bring);
 PG_FUNCTION_INFO_V1(process_release);
 
-/* process_add_hooks asks to be told of qualified leads. */
+/* process_add_hooks asks to be told of qualified leads, and before orders and invoices are made. */
 void
 process_add_hooks(void)
 {
 	lead_qualified_hook = follow_qualified;
+	document_hold_hook = hold_deals;
+}
+
+/* hold_deals locks the deals of the processes that a new order or invoice may take along, also where the caller could not; inside SPI. */
+static void
+hold_deals(CrmOrganization *org, int64 opportunity_id, int64 quote_id, int64 sales_order_id)
+{
+	CrmValue	args[] = {CRM_ID(opportunity_id), CRM_ID(quote_id), CRM_ID(sales_order_id)};
+
+	if (!flow_none(org))
+		core_run_as_owner(org, &lock_deals, "opportunity", args);
 }
 
 /* follow_qualified moves the processes of leads that were just qualified on to their opportunities. */
