@@ -70,6 +70,7 @@ static void start_walk(Walk *walk, CrmOrganization *org, const CrmCalendar *cale
 static bool step(Walk *walk);
 static bool is_holiday(const CrmCalendar *calendar, DateADT day);
 static TimestampTz moment(pg_tz *zone, int day, TimeADT time);
+static TimestampTz put_forward(pg_tz *zone, TimestampTz after);
 static int	local_day(pg_tz *zone, TimestampTz at);
 static pg_tz *zone_of(CrmOrganization *org, const CrmCalendar *calendar);
 static void complete_calendar(CrmRow *row, CrmTicket *ticket);
@@ -276,17 +277,42 @@ is_holiday(const CrmCalendar *calendar, DateADT day)
 	return low < calendar->n_holidays && calendar->holidays[low] == day;
 }
 
-/* moment returns when the clocks of a zone show a time on a day. */
+/*
+ * moment returns when the clocks of a zone show a time on a day, the later
+ * time where they do so twice; for a time that they leave out, when they are
+ * put forward: it has no hours before, and is over after.
+ */
 static TimestampTz
 moment(pg_tz *zone, int day, TimeADT time)
 {
 	Timestamp	local = (Timestamp) day * USECS_PER_DAY + time;
 	struct pg_tm tm;
 	fsec_t		fsec;
+	TimestampTz at;
+	int			offset;
+	int			shown;
 
 	if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
 		refuse_range();
-	return local + (int64) DetermineTimeZoneOffset(&tm, zone) * USECS_PER_SEC;
+	offset = DetermineTimeZoneOffset(&tm, zone);	/* from before the clocks are put forward */
+	at = local + (int64) offset * USECS_PER_SEC;
+	if (timestamp2tm(at, &shown, &tm, &fsec, NULL, zone) != 0)
+		refuse_range();
+	return shown == offset ? at : put_forward(zone, local + (int64) shown * USECS_PER_SEC);
+}
+
+/* put_forward returns when the clocks of a zone are changed next after a moment. */
+static TimestampTz
+put_forward(pg_tz *zone, TimestampTz after)
+{
+	pg_time_t	from = timestamptz_to_time_t(after);
+	pg_time_t	boundary;
+	long int	offsets[2];
+	int			are_dst[2];
+
+	if (pg_next_dst_boundary(&from, &offsets[0], &are_dst[0], &boundary, &offsets[1], &are_dst[1], zone) <= 0)
+		return after;			/* which the zone's own rules exclude */
+	return time_t_to_timestamptz(boundary);
 }
 
 /* local_day returns the day, since 2000-01-01, that the clocks of a zone show at a moment. */
