@@ -68,7 +68,7 @@ activity_timeline(PG_FUNCTION_ARGS)
 	};
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	entity = lifecycle_entity(name);
 	lifecycle_require_row(org, entity->name, entity->key, id);
 	if (id == 0)

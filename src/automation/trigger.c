@@ -97,7 +97,7 @@ automation_settle(CrmOrganization *org)
 static void
 make_missing(CrmOrganization *org)
 {
-	uint64		n = core_run_newest_as_owner(org, &select_events, "automation_rule", NULL);
+	uint64		n = core_run_latest_as_owner(org, &select_events, "automation_rule", NULL);
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < n; i++)
@@ -129,7 +129,7 @@ static void
 drop_needless(CrmOrganization *org)
 {
 	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
-	uint64		n = core_run_newest_as_owner(org, &select_triggers, "automation_rule", args);
+	uint64		n = core_run_latest_as_owner(org, &select_triggers, "automation_rule", args);
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < n; i++)

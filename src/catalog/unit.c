@@ -29,7 +29,7 @@ catalog_convert_quantity(PG_FUNCTION_ARGS)
 	int64		from = core_id_argument(fcinfo, 1, "from_unit_id");
 	int64		to = core_id_argument(fcinfo, 2, "to_unit_id");
 	CrmValue	args[] = {core_value_argument(fcinfo, 0), CRM_INT8(from), CRM_INT8(to)};
-	CrmOrganization *org = core_begin();
+	CrmOrganization *org = core_begin_reading();
 	Datum		converted;
 	bool		isnull;
 

@@ -10,6 +10,8 @@
 
 #include "core/core.h"
 
+static void end_reading(void *before);
+
 /* core_id_argument returns a key that must be given. */
 int64
 core_id_argument(FunctionCallInfo fcinfo, int n, const char *name)
@@ -98,6 +100,34 @@ core_begin(void)
 {
 	SPI_connect();
 	return core_organization();
+}
+
+/*
+ * core_begin_reading opens a call of a STABLE function: its statements see
+ * what the one sees that calls it, not what that has done so far. It ends with
+ * the memory of SPI, also after an error.
+ */
+CrmOrganization *
+core_begin_reading(void)
+{
+	MemoryContextCallback *callback;
+	bool	   *before;
+
+	SPI_connect();
+	callback = palloc(sizeof(MemoryContextCallback));
+	before = palloc(sizeof(bool));
+	*before = core_is_reading;
+	callback->func = end_reading;
+	callback->arg = before;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	core_is_reading = true;
+	return core_organization();
+}
+
+static void
+end_reading(void *before)
+{
+	core_is_reading = *(bool *) before;
 }
 
 /* core_end_text closes a call that returns a text. */

@@ -21,6 +21,7 @@ core_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps)
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	bool		is_reading = core_is_reading;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
@@ -42,6 +43,7 @@ core_attempt(CrmOrganization *org, CrmAttempt work, void *argument, bool keeps)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	core_is_reading = is_reading;
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 	return error;

@@ -89,7 +89,7 @@ core_config_changed(PG_FUNCTION_ARGS)
 uint64
 core_config_rows(CrmOrganization *org, const char *table, CrmStatement *statement)
 {
-	return core_run_newest_as_owner(org, statement, table, NULL);
+	return core_run_latest_as_owner(org, statement, table, NULL);
 }
 
 /* config_entry finds or makes the entry of a configuration. */

@@ -108,8 +108,11 @@ extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 									   const char *table, const CrmValue *args);
+extern uint64 core_run_latest_as_owner(CrmOrganization *org, CrmStatement *statement,
+									   const char *table, const CrmValue *args);
 extern uint64 core_run_restricted(CrmOrganization *org, CrmStatement *statement,
 								  const char *table, const CrmValue *args);
+extern bool core_is_reading;
 extern Oid	core_acting_role(void);
 extern int	core_set_path(const char *path);
 extern void core_execute(const char *sql);
@@ -304,6 +307,7 @@ extern CrmValue core_value_argument(FunctionCallInfo fcinfo, int n);
 extern int64 *core_ids_argument(FunctionCallInfo fcinfo, int n, const char *name,
 								int *count);
 extern CrmOrganization *core_begin(void);
+extern CrmOrganization *core_begin_reading(void);
 extern Datum core_end_text(const char *text);
 extern Datum core_end_id(int64 id);
 extern Datum core_end_rows(FunctionCallInfo fcinfo);

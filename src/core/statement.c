@@ -11,6 +11,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -48,6 +49,15 @@ typedef struct AsOwner
 	Oid			caller;
 } AsOwner;
 
+/* What a statement gave, whatever the order of its rows. */
+typedef struct Digest
+{
+	uint64		n;
+	uint64		sum;
+} Digest;
+
+bool		core_is_reading = false;	/* in a STABLE function: each of its statements sees what the caller's sees */
+
 static HTAB *plans = NULL;
 static List *retired = NIL;		/* plans that may still run in this transaction */
 static List *interned = NIL;
@@ -56,6 +66,10 @@ static AsOwner as_owner;
 static uint64 run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is_newest);
 static uint64 run_as_owner(CrmOrganization *org, CrmStatement *statement,
 						   const char *table, const CrmValue *args, bool is_newest);
+static uint64 run_newest(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
+static uint64 run_under(Snapshot snapshot, CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args);
+static Digest digest_of(uint64 n);
+static void refuse_older(CrmOrganization *org, CrmStatement *statement) pg_attribute_noreturn();
 static const char *next_mark(const char *sql);
 static char *marked_name(const char *mark);
 static PlanEntry *kept_plan(CrmOrganization *org, CrmStatement *statement);
@@ -89,6 +103,7 @@ run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is
 	char		nulls[CRM_MAX_ARGS];
 	int			nargs = count_args(statement);
 	MemoryContext caller = CurrentMemoryContext;
+	bool		is_reading = core_is_reading;
 	int			rc;
 
 	if (entry->writes)
@@ -105,7 +120,9 @@ run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is
 		entry->shapes = require_tables(org, entry->tables) ? shapes : 0;
 	}
 	core_make_plan(plan, statement->is_report);
-	rc = SPI_execute_plan(plan, values, nulls, is_newest || statement->is_newest, 0);
+	core_is_reading = false;	/* what the statement calls decides for itself */
+	rc = SPI_execute_plan(plan, values, nulls, is_newest || is_reading || statement->is_newest, 0);
+	core_is_reading = is_reading;
 	MemoryContextSwitchTo(caller);	/* SPI leaves its own behind */
 	if (nest > 0)
 		AtEOXact_GUC(true, nest);
@@ -116,18 +133,83 @@ run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is
 }
 
 /*
- * core_run_newest reads under the newest snapshot, also where the transaction
- * has an older one (REPEATABLE READ): for what must be seen after a lock.
+ * core_run_newest reads under the newest snapshot: for what must be seen after
+ * a lock. Where the transaction has an older one (REPEATABLE READ,
+ * SERIALIZABLE) that gives something else, it is to be tried again: it would
+ * act on the present with what it read of the past, and SERIALIZABLE does not
+ * notice, since to the server a row that the snapshot at hand sees is no news.
  */
 uint64
 core_run_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 {
+	return run_newest(org, statement, NULL, args);
+}
+
+static uint64
+run_newest(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
+{
+	bool		is_older = IsolationUsesXactSnapshot();
+	Digest		before = {0, 0};
+	Digest		now;
 	uint64		processed;
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	processed = run(org, statement, args, true);
+	if (core_is_reading)
+		return table ? run_as_owner(org, statement, table, args, false) : run(org, statement, args, false);
+	if (is_older)
+	{
+		before = digest_of(run_under(GetTransactionSnapshot(), org, statement, table, args));
+		SPI_freetuptable(SPI_tuptable);
+	}
+	processed = run_under(GetLatestSnapshot(), org, statement, table, args);
+	if (!is_older)
+		return processed;
+	now = digest_of(processed);
+	if (now.n != before.n || now.sum != before.sum)
+		refuse_older(org, statement);
+	return processed;
+}
+
+/* run_under reads under a snapshot, as the owner of a table or, without one, as the caller. */
+static uint64
+run_under(Snapshot snapshot, CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
+{
+	uint64		processed;
+
+	PushActiveSnapshot(snapshot);
+	processed = table ? run_as_owner(org, statement, table, args, true) : run(org, statement, args, true);
 	PopActiveSnapshot();
 	return processed;
+}
+
+/* digest_of sums up the rows of the last result by what they hold. */
+static Digest
+digest_of(uint64 n)
+{
+	Digest		digest = {n, 0};
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		HeapTupleHeader row = tuple->t_data;
+		int			start = SizeofHeapTupleHeader;	/* of the NULLs, then the values */
+
+		digest.sum += hash_bytes_extended((unsigned char *) row + start, tuple->t_len - start, HeapTupleHeaderGetNatts(row));
+	}
+	return digest;
+}
+
+/* refuse_older has a transaction tried again whose snapshot is older than what it must act on. */
+static void
+refuse_older(CrmOrganization *org, CrmStatement *statement)
+{
+	const char *mark = next_mark(statement->sql);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent update"),
+			 errdetail("What this call depends on was changed after this transaction began, in table \"%s.%s\" or one beside it.",
+					   org->name, mark ? marked_name(mark) : "?"),
+			 errhint("Run the transaction again.")));
 }
 
 /*
@@ -205,17 +287,20 @@ core_acting_role(void)
 	return OidIsValid(as_owner.owner) && user == as_owner.owner && context == as_owner.context ? as_owner.caller : user;
 }
 
-/* core_run_newest_as_owner reads as owner under the newest snapshot: all that counts, as it is now. */
+/* core_run_newest_as_owner is core_run_newest for all that counts, whoever may see it. */
 uint64
 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
 						 const char *table, const CrmValue *args)
 {
-	uint64		processed;
+	return run_newest(org, statement, table, args);
+}
 
-	PushActiveSnapshot(GetLatestSnapshot());
-	processed = run_as_owner(org, statement, table, args, true);
-	PopActiveSnapshot();
-	return processed;
+/* core_run_latest_as_owner reads what is there now, whatever the transaction's snapshot: for what outlives it. */
+uint64
+core_run_latest_as_owner(CrmOrganization *org, CrmStatement *statement,
+						 const char *table, const CrmValue *args)
+{
+	return run_under(GetLatestSnapshot(), org, statement, table, args);
 }
 
 /* core_set_path sets the search_path until AtEOXact_GUC ends the level that is returned. */

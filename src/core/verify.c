@@ -76,7 +76,7 @@ core_verify(PG_FUNCTION_ARGS)
 	CrmOrganization *org;
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	if (core_may_maintain(org))
 		core_work_as_owner(org, run_checks, fcinfo->resultinfo);
 	else

@@ -68,7 +68,7 @@ document_compare_quotes(PG_FUNCTION_ARGS)
 	CrmOrganization *org;
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	for (int i = 0; i < lengthof(args); i++)
 	{
 		if (core_run(org, &find_quote, &args[i]) == 0)

@@ -117,7 +117,7 @@ lead_preview(PG_FUNCTION_ARGS)
 	LeadPlan   *plan;
 
 	InitMaterializedSRF(fcinfo, 0);
-	plan = plan_one(core_begin(), id, &wish, false);
+	plan = plan_one(core_begin_reading(), id, &wish, false);
 	lead_raise(plan);
 	put_step(result, "account", plan->new_account, plan->account_id, plan->company_name);
 	put_step(result, "contact", plan->new_contact, plan->contact_id, plan->person_name);

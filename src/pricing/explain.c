@@ -104,7 +104,7 @@ pricing_explain_price(PG_FUNCTION_ARGS)
 	int			nest;
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	nest = core_fix_settings(org);
 	lines = pricing_lines_of(entity);
 	rel = table_open(core_table(org, lines->entity.name), AccessShareLock);
@@ -377,7 +377,7 @@ pricing_explain_total(PG_FUNCTION_ARGS)
 	Datum		total;
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	lines = pricing_lines_of(entity);
 	rel = table_open(core_table(org, lines->header->name), AccessShareLock);
 	row = read_row(org, lines->header, rel, id);

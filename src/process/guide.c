@@ -73,7 +73,7 @@ process_guidance(PG_FUNCTION_ARGS)
 	Flow	   *flow;
 
 	InitMaterializedSRF(fcinfo, 0);
-	org = core_begin();
+	org = core_begin_reading();
 	entity = flow_entity_argument(org, name);
 	if (flow_record_state(org, entity, id) == NULL)
 		core_refuse_unknown(flow_entity_name(entity), id);
