@@ -22,7 +22,7 @@ CODE_SQL   := $(wildcard src/core/start_install.sql) $(foreach r,$(ROOMS),$(wild
 # The organization script: ordinary objects, one part of all rooms after the other.
 part        = $(foreach r,$(ROOMS),$(wildcard src/$(r)/$(1).sql))
 TABLES_SQL := $(call part,tables) $(wildcard src/core/finish_tables.sql)
-TRIGGERS_SQL := $(call part,triggers)
+TRIGGERS_SQL := $(call part,triggers) $(wildcard src/core/finish_triggers.sql)
 VIEWS_SQL  := $(call part,views)
 SEED_SQL   := $(call part,seed)
 # What raises an older organization: the locks it begins with, and a step for each version, each a part of its own.

@@ -58,7 +58,7 @@ activity_complete_detail(CrmRow *row, CrmTicket *ticket)
 		return;
 	if (core_import_mode)
 		kind = kind_of(row);
-	if (kind && get_relname_relid(kind, row->org->oid) != RelationGetRelid(row->rel))
+	if (kind && get_relname_relid(kind, row->org->oid) != core_whole(row->rel))
 		refuse_kind(row, kind);
 }
 

@@ -4,12 +4,19 @@
  *
  * Each room describes what it keeps; this file owns the entries. A trigger on
  * every configuration table sends a relcache invalidation, so that all
- * sessions follow a committed change. An outdated copy lives on until the end
- * of the transaction, since a caller up the stack may still read it.
+ * sessions follow a committed change. It is enabled ALWAYS and fires for each
+ * row: logical replication and session_replication_role = replica fire only
+ * such ones. A table that may change without it is read anew by each
+ * transaction. An outdated copy lives on until the end of the transaction,
+ * since a caller up the stack may still read it.
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -29,6 +36,8 @@ typedef struct ConfigEntry
 	MemoryContext context;
 	void	   *data;
 	bool		is_valid;
+	bool		is_announced;	/* each change of its tables is; else it lasts for one transaction */
+	LocalTransactionId read_by;
 	uint32		generation;		/* of the organization: a rename voids what is kept */
 	Oid			relids[CRM_CONFIG_TABLES];
 } ConfigEntry;
@@ -43,6 +52,8 @@ static HTAB *configs = NULL;
 
 static ConfigEntry *config_entry(CrmOrganization *org, const CrmConfig *config);
 static void fill_entry(CrmOrganization *org, ConfigEntry *entry);
+static void find_tables(CrmOrganization *org, ConfigEntry *entry);
+static bool is_announced(Oid relid);
 static void invalidate_configs(Datum arg, Oid relid);
 static void *load_settings(CrmOrganization *org);
 
@@ -51,11 +62,27 @@ static const CrmConfig settings_config = {
 	.load = load_settings
 };
 
+/* What dumps restored with --disable-triggers, and ENABLE TRIGGER ALL, leave behind. */
+static CrmCheck checks[] = {
+	{"change_not_announced", "schema_version", {
+			.sql = "SELECT NULL::bigint, 'trigger ' || t.tgname || ' of table ' || c.relname || ' is not ENABLE ALWAYS for each row: each transaction reads the table anew; repair() sets it', "
+			"c.relname::text FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid "
+			"WHERE t.tgname = 't90_config_changed' AND (t.tgenabled <> 'A' OR t.tgtype & 1 = 0) AND c.relnamespace = (SELECT o.relnamespace "
+			"FROM @schema_version v JOIN pg_catalog.pg_class o ON o.oid = v.tableoid WHERE v.version >= 2 LIMIT 1) ORDER BY c.relname"}}
+};
+
 static CrmStatement select_settings = {
 	.sql = "SELECT name, value FROM @organization_setting"
 };
 
 PG_FUNCTION_INFO_V1(core_config_changed);
+
+/* core_add_config_check registers what must hold of the triggers that say what changed. */
+void
+core_add_config_check(void)
+{
+	core_add_checks(checks, lengthof(checks));
+}
 
 /* core_config returns a room's configuration, loading it when needed. */
 void *
@@ -63,22 +90,39 @@ core_config(CrmOrganization *org, const CrmConfig *config)
 {
 	ConfigEntry *entry = config_entry(org, config);
 
-	if (!entry->is_valid || entry->generation != org->generation)
+	if (!entry->is_valid || entry->generation != org->generation ||
+		(!entry->is_announced && entry->read_by != MyProc->lxid))
 		fill_entry(org, entry);
 	return entry->data;
 }
 
-/* core_config_changed tells all sessions to read a configuration table anew. */
+/* core_config_lasts tells that what is kept of a configuration may be believed until a change of it is heard of. */
+bool
+core_config_lasts(CrmOrganization *org, const CrmConfig *config)
+{
+	return config_entry(org, config)->is_announced;
+}
+
+/*
+ * core_config_changed tells all sessions to read a configuration table anew;
+ * an AFTER row trigger, in organizations of version 1 a statement trigger.
+ * What a replica takes over is not looked at: tables may come in any order,
+ * that of the version last.
+ */
 Datum
 core_config_changed(PG_FUNCTION_ARGS)
 {
-	static const CrmTrigger trigger = {
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	CrmTrigger	trigger = {
 		.timing = TRIGGER_EVENT_AFTER, .events = CRM_ON_INSERT | CRM_ON_UPDATE | CRM_ON_DELETE,
 		.follows_table = true
 	};
-	TriggerData *trigdata = core_trigger(fcinfo, &trigger);
 
-	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigdata->tg_relation));
+	if (CALLED_AS_TRIGGER(fcinfo))
+		trigger.level = trigdata->tg_event & TRIGGER_EVENT_ROW;
+	if (!CALLED_AS_TRIGGER(fcinfo) || SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
+		trigdata = core_trigger(fcinfo, &trigger);
+	CacheInvalidateRelcacheByRelid(core_whole(trigdata->tg_relation));
 	return PointerGetDatum(NULL);
 }
 
@@ -127,14 +171,12 @@ fill_entry(CrmOrganization *org, ConfigEntry *entry)
 	MemoryContext caller = CurrentMemoryContext;
 	void	   *data;
 
-	for (int i = 0; i < CRM_CONFIG_TABLES; i++)
-		entry->relids[i] = entry->key.config->tables[i]
-			? core_table(org, entry->key.config->tables[i]) : InvalidOid;
 	SPI_connect();
 	MemoryContextSwitchTo(context);
 	entry->is_valid = true;		/* an invalidation while loading resets it */
 	PG_TRY();
 	{
+		find_tables(org, entry);
 		data = entry->key.config->load(org);
 	}
 	PG_CATCH();
@@ -150,7 +192,47 @@ fill_entry(CrmOrganization *org, ConfigEntry *entry)
 	MemoryContextSetParent(context, TopMemoryContext);
 	entry->context = context;
 	entry->data = data;
+	entry->read_by = MyProc->lxid;
 	entry->generation = org->generation;
+}
+
+/* find_tables looks up the tables of a configuration, and whether each change of them is announced. */
+static void
+find_tables(CrmOrganization *org, ConfigEntry *entry)
+{
+	const char *const *tables = entry->key.config->tables;
+
+	entry->is_announced = true;
+	for (int i = 0; i < CRM_CONFIG_TABLES; i++)
+	{
+		entry->relids[i] = tables[i] ? core_table(org, tables[i]) : InvalidOid;
+		if (tables[i])
+			entry->is_announced &= is_announced(entry->relids[i]);
+	}
+}
+
+/*
+ * is_announced tells that a table has its trigger, in the state that nobody's
+ * settings turn off. What is said of a partitioned table holds for its parts
+ * only until somebody alters one.
+ */
+static bool
+is_announced(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	bool		is_it = false;
+
+	for (int i = 0; triggers && i < triggers->numtriggers && rel->rd_rel->relkind == RELKIND_RELATION; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		int16		type = TRIGGER_TYPE_ROW | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+
+		is_it |= strcmp(trigger->tgname, "t90_config_changed") == 0 && trigger->tgtype == type &&
+			trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	}
+	table_close(rel, AccessShareLock);
+	return is_it;
 }
 
 /* invalidate_configs marks what is kept of a table; nothing is freed here. */

@@ -51,6 +51,7 @@ extern CrmOrganization *core_organization_at(Oid nspoid);
 extern bool core_has_our_tables(Oid nspoid);
 extern Oid	core_table(const CrmOrganization *org, const char *name);
 extern bool core_never_written(const CrmOrganization *org, const char *table);
+extern Oid	core_whole(Relation rel);
 extern Oid	core_owner(const CrmOrganization *org, const char *table);
 
 /* ---- what is kept of tables hears of their changes (follow.c) ---- */
@@ -144,6 +145,7 @@ typedef struct CrmConfig
 } CrmConfig;
 
 extern void *core_config(CrmOrganization *org, const CrmConfig *config);
+extern bool core_config_lasts(CrmOrganization *org, const CrmConfig *config);
 extern uint64 core_config_rows(CrmOrganization *org, const char *table,
 							   CrmStatement *statement);
 extern const char *core_setting(CrmOrganization *org, const char *name);
@@ -351,5 +353,6 @@ extern void core_add_built_check(const char *name, const char *entity, CrmCheckB
 								 const void *argument);
 extern void core_add_check(const char *name, const char *entity, const char *sql);
 extern void core_add_key_check(void);
+extern void core_add_config_check(void);
 
 #endif							/* CRM_CORE_H */

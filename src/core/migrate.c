@@ -93,7 +93,7 @@ core_check_current(Oid nspoid)
 	org = core_organization_at(nspoid);
 	if (!core_is_current(org))
 		refuse_version(org, core_schema_version(org));
-	if (before != invalidations)
+	if (before != invalidations || !core_config_lasts(org, &version_config))
 		return;
 	core_current_namespace = nspoid;
 	current_relid = core_table(org, "schema_version");

@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
@@ -88,16 +89,24 @@ core_table(const CrmOrganization *org, const char *name)
 /*
  * core_never_written tells at next to no cost that a table never had a row,
  * as those of features that an organization does not use. Seen from its
- * length: a row that another session writes at this moment counts.
+ * length: a row that another session writes at this moment counts. A
+ * partitioned table has no length of its own, and passes for written.
  */
 bool
 core_never_written(const CrmOrganization *org, const char *table)
 {
 	Relation	rel = table_open(core_table(org, table), AccessShareLock);
-	bool		is_empty = RelationGetNumberOfBlocks(rel) == 0;
+	bool		is_empty = rel->rd_rel->relkind == RELKIND_RELATION && RelationGetNumberOfBlocks(rel) == 0;
 
 	table_close(rel, AccessShareLock);
 	return is_empty;
+}
+
+/* core_whole returns the table that a partition is a part of, by which we know it; else the table itself. */
+Oid
+core_whole(Relation rel)
+{
+	return rel->rd_rel->relispartition ? llast_oid(get_partition_ancestors(RelationGetRelid(rel))) : RelationGetRelid(rel);
 }
 
 /* core_owner returns the role that owns an organization's table or sequence. */

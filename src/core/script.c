@@ -195,7 +195,8 @@ run_statement(const char *sql)
 
 /*
  * is_missing lets through what repair makes: a trigger or view that is not
- * there, the comments of such a view, and functions (made by OR REPLACE).
+ * there, the comments of such a view, functions (made by OR REPLACE), and the
+ * blocks that bring what is there to what it should be.
  */
 static bool
 is_missing(Oid nspoid, RawStmt *statement, List **made)
@@ -221,7 +222,7 @@ is_missing(Oid nspoid, RawStmt *statement, List **made)
 	}
 	if (IsA(node, CommentStmt))
 		return comments_on(*made, (CommentStmt *) node);
-	return IsA(node, CreateFunctionStmt);
+	return IsA(node, CreateFunctionStmt) || IsA(node, DoStmt);
 }
 
 /* comments_on tells whether a comment is on one of the relations, or its column. */

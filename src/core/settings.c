@@ -53,6 +53,7 @@ core_init(void)
 	core_clock_init();
 	core_plan_init();
 	core_add_key_check();
+	core_add_config_check();
 }
 
 /*

@@ -382,7 +382,7 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	int			n;
 	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);
 	bool		is_by_hand = !core_import_mode &&
-		lifecycle_find_ticket(RelationGetRelid(trigdata->tg_relation), TICKET_BIRTH) == NULL;
+		lifecycle_find_ticket(core_whole(trigdata->tg_relation), TICKET_BIRTH) == NULL;
 	bool		is_more;
 
 	if (n == 0)

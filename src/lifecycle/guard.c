@@ -98,7 +98,7 @@ lifecycle_refuse_truncate(PG_FUNCTION_ARGS)
 static void
 guard_insert(CrmRow *row, const CrmEntity *entity)
 {
-	CrmTicket  *ticket = lifecycle_use_ticket(RelationGetRelid(row->rel),
+	CrmTicket  *ticket = lifecycle_use_ticket(core_whole(row->rel),
 											  key_of(row, entity), TICKET_BIRTH);
 
 	if (entity->made_by_calls && ticket == NULL && !core_import_mode)
@@ -120,7 +120,7 @@ guard_insert(CrmRow *row, const CrmEntity *entity)
 static void
 guard_update(CrmRow *row, const CrmEntity *entity)
 {
-	Oid			relid = RelationGetRelid(row->rel);
+	Oid			relid = core_whole(row->rel);
 	int64		id = key_of(row, entity);
 	CrmTicket  *ticket = NULL;
 
@@ -154,7 +154,7 @@ guard_delete(CrmRow *row, const CrmEntity *entity)
 	char	   *state = row_text(row, "state");
 
 	if (entity->made_by_calls && !core_import_mode &&
-		!lifecycle_has_ticket(RelationGetRelid(row->rel), key_of(row, entity)))
+		!lifecycle_has_ticket(core_whole(row->rel), key_of(row, entity)))
 		refuse_made_by_calls(row, entity);
 	if (state && lifecycle_is_read_only(row->org, entity->name, state))
 		refuse_read_only(row, entity, state, NULL);

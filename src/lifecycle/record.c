@@ -100,10 +100,10 @@ lifecycle_check_born(PG_FUNCTION_ARGS)
 	entity = lifecycle_entity(core_trigger_argument(trigdata, 0));
 	row = core_row(trigdata);
 	state = row_text(row, "state");
-	ticket = lifecycle_find_ticket(RelationGetRelid(row->rel), TICKET_BIRTH);
+	ticket = lifecycle_find_ticket(core_whole(row->rel), TICKET_BIRTH);
 	if (core_import_mode ||
 		lifecycle_allows(row->org, entity->name, NULL, state, "insert") ||
-		(ticket && ticket->made_by && lifecycle_has_ticket(RelationGetRelid(row->rel), row_int8(row, entity->key)) &&
+		(ticket && ticket->made_by && lifecycle_has_ticket(core_whole(row->rel), row_int8(row, entity->key)) &&
 		 lifecycle_allows(row->org, entity->name, NULL, state, ticket->made_by)))
 	{
 		if (lifecycle_reason_fits(row->org, entity->name, state, row_text(row, "status_reason")))
@@ -208,7 +208,7 @@ check_stored(Recorder *recorder, CrmStateChange *change)
 	const char *name = recorder->entity->name;
 	char	   *from = TextDatumGetCString(change->from_state);
 	char	   *to = TextDatumGetCString(change->to_state);
-	CrmTicket  *ticket = lifecycle_record_ticket(RelationGetRelid(recorder->rel),
+	CrmTicket  *ticket = lifecycle_record_ticket(core_whole(recorder->rel),
 												 change->record_id);
 	bool		is_allowed;
 
