@@ -67,7 +67,10 @@ pricing_complete_line(CrmRow *row, CrmTicket *ticket, CrmLines *lines)
 			row_set_text(row, "pricing_error", "none");
 		}
 		if (row_is_null(row, "line_number"))
+		{
 			row_set_as(row, "line_number", INT4OID, Int32GetDatum(context.next_number));
+			pricing_note_number(lines, row_int8(row, lines->header->key), context.version, context.next_number);
+		}
 		pricing_complete_tax_category(row, &context);
 		pricing_take_rates(row, &context);
 		pricing_complete_properties(row, ticket);

@@ -44,6 +44,7 @@ enum
 	COL_IS_WHOLE,
 	COL_DISCOUNT_LIST,
 	COL_IS_BUNDLE,
+	COL_VERSION,
 	COL_TAX						/* the columns of pricing_tax_columns() */
 };
 
@@ -133,7 +134,7 @@ select_context(const CrmLines *lines, const char *price_list, const char *from)
 					"p.state, p.name, p.unit_group_id, p.default_unit_id, p.quantity_decimals, p.currency_code, "
 					"p.list_price, p.current_cost, p.standard_cost, %6$s, "
 					"i.pricing_method, i.amount, i.percentage, i.rounding_policy, i.rounding_option, i.rounding_amount, "
-					"i.quantity_selling_option = 'whole', i.discount_list_id, p.product_structure = 'bundle', %9$s "
+					"i.quantity_selling_option = 'whole', i.discount_list_id, p.product_structure = 'bundle', h.xmin, %9$s "
 					"FROM @%7$s h %8$s WHERE h.%5$s = $1",
 					lines->has_lock ? "h.is_price_locked" : "false", lines->date_column ? "h." : "NULL::date",
 					lines->date_column ? lines->date_column : "", lines->entity.name, lines->header->key,
@@ -146,6 +147,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 {
 	bool		is_optional = core_setting_is_on(row->org, "price_list_is_optional");
 	CrmOffer   *offer = &context->offer;
+	bool		isnull;
 	CrmValue	args[] = {
 		CRM_INT8(row_int8(row, lines->header->key)),
 		CRM_ID(row_int8(row, "product_id")),
@@ -162,6 +164,7 @@ pricing_read_context(CrmRow *row, CrmLines *lines, CrmLineContext *context)
 	context->is_per_unit = core_result_bool(0, COL_PER_UNIT);
 	context->is_locked = core_result_bool(0, COL_LOCKED) || is_invoiced(row);
 	context->next_number = core_result_int4(0, COL_NEXT_NUMBER);
+	context->version = DatumGetTransactionId(core_result(0, COL_VERSION, XIDOID, &isnull));
 	offer->currency = core_result_text(0, COL_CURRENCY);
 	offer->date_type = SPI_gettypeid(SPI_tuptable->tupdesc, COL_DATE) == TIMESTAMPTZOID ? TIMESTAMPTZOID : DATEOID;
 	offer->date.value = core_result(0, COL_DATE, offer->date_type, &offer->date.isnull);

@@ -136,8 +136,23 @@ typedef struct CrmLines
 	CrmStatement lock_headers;
 	CrmStatement roll_up;
 	CrmStatement roll_up_tax;	/* ... where the sums of the lines are not enough */
+	CrmStatement find_same_numbers;
+	CrmStatement renumber;
 	CrmBundleStatements bundles;
 } CrmLines;
+
+/* Documents whose lines a statement numbered by an older version, and the first numbers it gave. */
+typedef struct CrmNumbers
+{
+	int64	   *headers;
+	int64	   *firsts;
+	int			n;
+} CrmNumbers;
+
+extern void pricing_build_numbers(CrmLines *lines);
+extern void pricing_note_number(const CrmLines *lines, int64 header_id, TransactionId version, int32 number);
+extern bool pricing_take_number(const CrmLines *lines, int64 header_id, TransactionId version, CrmNumbers *numbers);
+extern void pricing_settle_numbers(TriggerData *trigdata, CrmLines *lines, const CrmNumbers *numbers);
 
 /* Where the tax of a document's lines comes from. */
 typedef enum CrmTaxMethod
@@ -187,6 +202,7 @@ typedef struct CrmLineContext
 	bool		is_per_unit;	/* discount method */
 	bool		is_locked;		/* the document keeps its prices and rates */
 	int			next_number;
+	TransactionId version;		/* of the document, when that was read */
 	CrmOffer	offer;			/* of the catalogue, for a line with a product */
 	CrmTrace   *trace;			/* NULL, or where the steps are written */
 } CrmLineContext;

@@ -42,6 +42,16 @@ typedef struct Counting
 	bool		is_so;
 } Counting;
 
+/* the headers of lines, locked */
+typedef struct Headers
+{
+	int64	   *ids;
+	int			n;
+	bool		has_tax;		/* taxes take more than sums */
+	bool		is_numbered;	/* the statement gave lines numbers */
+	CrmNumbers	numbers;
+} Headers;
+
 static CrmLines *all_lines[MAX_LINES];
 static int	n_lines = 0;
 
@@ -52,8 +62,8 @@ static bool has_these_totals(TriggerData *trigdata, CrmLineContext *known);
 static void visit_sums(TupleTableSlot *old_row, TupleTableSlot *new_row, void *state);
 static char *text_of(TupleTableSlot *slot, AttrNumber column);
 static Datum number_of(TupleTableSlot *slot, AttrNumber column);
-static void roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n);
-static int	keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, int n, bool *has_tax);
+static void roll_up(TriggerData *trigdata, CrmLines *lines, int64 *ids, int n);
+static void keep_living(CrmOrganization *org, const CrmLines *lines, Headers *headers);
 
 PG_FUNCTION_INFO_V1(pricing_roll_up);
 
@@ -67,8 +77,9 @@ pricing_add_lines(CrmLines *lines)
 	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
 
 	pricing_build_context(lines);
+	pricing_build_numbers(lines);
 	lines->lock_headers.sql = psprintf(
-		"SELECT %1$s, state, tax_method <> 'typed' AND (tax_method = 'included' OR tax_rounding = 'document') "
+		"SELECT %1$s, state, tax_method <> 'typed' AND (tax_method = 'included' OR tax_rounding = 'document'), xmin "
 		"FROM @%2$s WHERE %1$s = ANY ($1) ORDER BY %1$s FOR NO KEY UPDATE",
 		key, header);
 	lines->lock_headers.argtypes[0] = INT8ARRAYOID;
@@ -88,18 +99,21 @@ pricing_add_lines(CrmLines *lines)
 	pricing_add_shape_check(lines);
 }
 
-/* roll_up_of writes the statement that puts sums (id, amount, discount, tax, error) into their headers. */
+/*
+ * roll_up_of writes the statement that puts sums (id, amount, discount, tax,
+ * error) into their headers, also where they are there already when $2 is true.
+ */
 static CrmStatement
 roll_up_of(const CrmLines *lines, const char *sums)
 {
 	CrmStatement statement = {
 		.sql = psprintf("UPDATE @%1$s h SET total_line_item_amount = s.amount, "
 						"total_line_item_discount_amount = s.discount, total_tax = s.tax, pricing_error = s.error "
-						"FROM (%3$s) s WHERE h.%2$s = s.id AND (h.total_line_item_amount, "
+						"FROM (%3$s) s WHERE h.%2$s = s.id AND ($2 OR (h.total_line_item_amount, "
 						"h.total_line_item_discount_amount, h.total_tax, h.pricing_error) "
-						"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error)",
+						"IS DISTINCT FROM (s.amount, s.discount, s.tax, s.error))",
 						lines->header->name, lines->header->key, sums),
-		.argtypes = {INT8ARRAYOID}
+		.argtypes = {INT8ARRAYOID, BOOLOID}
 	};
 
 	return statement;
@@ -131,7 +145,7 @@ pricing_roll_up(PG_FUNCTION_ARGS)
 	if (n == 0)
 		return PointerGetDatum(NULL);
 	SPI_connect();
-	roll_up(core_organization_of(trigdata->tg_relation), lines, headers, n);
+	roll_up(trigdata, lines, headers, n);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -272,40 +286,49 @@ pricing_lines_of(const char *entity)
 			 errhint("Give opportunity, quote, sales_order or invoice.")));
 }
 
-/* roll_up locks the headers, refuses closed ones, and writes the sums. */
+/* roll_up locks the headers, refuses closed ones, sees to the numbers of lines, and writes the sums. */
 static void
-roll_up(CrmOrganization *org, CrmLines *lines, int64 *ids, int n)
+roll_up(TriggerData *trigdata, CrmLines *lines, int64 *ids, int n)
 {
-	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
+	CrmOrganization *org = core_organization_of(trigdata->tg_relation);
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n)), CRM_NULL};
 	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = lines->header->name};
-	int			found = (int) Min(core_run(org, &lines->lock_headers, args), n);
-	bool		has_tax = false;
+	Headers		headers = {.ids = ids};
 
-	ticket.n = keep_living(org, lines, ids, found, &has_tax);
-	ticket.ids = ids;
-	if (ticket.n < n)
-		lifecycle_refuse_hidden(org, lines->header, args[0], ids, ticket.n);
-	if (ticket.n == 0)
+	headers.n = (int) Min(core_run(org, &lines->lock_headers, args), n);
+	keep_living(org, lines, &headers);
+	if (headers.n < n)
+		lifecycle_refuse_hidden(org, lines->header, args[0], ids, headers.n);
+	if (headers.n == 0)
 		return;					/* the headers are being deleted themselves */
-	args[0] = CRM_DATUM(core_int8_array(ids, ticket.n));
-	lifecycle_run(org, &ticket, has_tax ? &lines->roll_up_tax : &lines->roll_up, args);
+	if (headers.numbers.n > 0)
+		pricing_settle_numbers(trigdata, lines, &headers.numbers);
+	ticket.ids = ids;
+	ticket.n = headers.n;
+	args[0] = CRM_DATUM(core_int8_array(ids, headers.n));
+	args[1] = CRM_BOOL(headers.is_numbered);
+	lifecycle_run(org, &ticket, headers.has_tax ? &lines->roll_up_tax : &lines->roll_up, args);
 }
 
-/* keep_living keeps the ids of headers that are there, refuses closed ones, and sees whether taxes take more than sums. */
-static int
-keep_living(CrmOrganization *org, const CrmLines *lines, int64 *ids, int n, bool *has_tax)
+/* keep_living keeps the ids of headers that are there, refuses closed ones, and sees how their lines were taxed and numbered. */
+static void
+keep_living(CrmOrganization *org, const CrmLines *lines, Headers *headers)
 {
-	for (int i = 0; i < n; i++)
+	headers->numbers.headers = palloc(sizeof(int64) * (headers->n + 1));
+	headers->numbers.firsts = palloc(sizeof(int64) * (headers->n + 1));
+	for (int i = 0; i < headers->n; i++)
 	{
+		int64		id = core_result_int8(i, 1);
 		char	   *state = core_result_name(i, 2);
+		bool		isnull;
+		TransactionId version = DatumGetTransactionId(core_result(i, 4, XIDOID, &isnull));
 
-		ids[i] = core_result_int8(i, 1);
-		if (core_result_bool(i, 3))
-			*has_tax = true;
+		headers->ids[i] = id;
+		headers->has_tax |= core_result_bool(i, 3);
+		headers->is_numbered |= pricing_take_number(lines, id, version, &headers->numbers);
 		if (!core_import_mode && lifecycle_is_read_only(org, lines->header->name, state))
-			pricing_refuse_closed(org, lines, ids[i], state);
+			pricing_refuse_closed(org, lines, id, state);
 	}
-	return n;
 }
 
 /* pricing_refuse_closed says that the lines of a closed document stay as they are. */
