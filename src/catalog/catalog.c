@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -15,6 +16,8 @@ static void complete_currency(CrmRow *row, CrmTicket *ticket);
 static void keep_base_currency(CrmRow *row);
 static void check_code(const char *code);
 static void refuse_base(CrmRow *row, const char *what);
+static void lock_documents(CrmOrganization *org);
+static List *read_documents(CrmOrganization *org);
 static void refuse_when_used(CrmOrganization *org, const char *code);
 
 static const char *const unit_fixed[] = {"unit_group_id", NULL};
@@ -62,10 +65,10 @@ static CrmStatement rebase_rates = {
 	.argtypes = {TEXTOID}
 };
 static CrmStatement documents_with_money = {
-	.sql = "SELECT c.relname::text FROM pg_catalog.pg_class c "
+	.sql = "SELECT c.relname::text, c.oid::bigint FROM pg_catalog.pg_class c "
 	"JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'exchange_rate' "
 	"JOIN pg_catalog.pg_attribute b ON b.attrelid = c.oid AND b.attname = 'owner_id' "
-	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p') ORDER BY 1",
+	"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname COLLATE \"C\"",
 	.argtypes = {OIDOID}
 };
 static CrmStatement insert_rate = {
@@ -99,7 +102,9 @@ catalog_set_base(PG_FUNCTION_ARGS)
 
 /*
  * catalog_set_base_currency makes a currency the base: the others' rates are
- * expressed in it. No document may exist, since its base amounts would lie.
+ * expressed in it. No document may exist, since its base amounts would lie, nor
+ * come meanwhile: the tables are locked against writers until commit, and who
+ * waited for that reads the rates anew.
  */
 void
 catalog_set_base_currency(CrmOrganization *org, const char *code)
@@ -109,6 +114,9 @@ catalog_set_base_currency(CrmOrganization *org, const char *code)
 	check_code(code);
 	if (strcmp(code, catalog_base_currency(org)) == 0)
 		return;
+	lock_documents(org);
+	if (strcmp(code, catalog_base_currency(org)) == 0)
+		return;					/* somebody else was faster */
 	refuse_when_used(org, code);
 	core_run(org, &insert_currency, args);
 	core_run(org, &set_base, args);
@@ -183,20 +191,49 @@ check_code(const char *code)
 				 errhint("Give a code such as EUR.")));
 }
 
-/* refuse_when_used refuses a new base once any table of money documents has a row. */
+/*
+ * lock_documents waits for all that write money documents and did not commit
+ * yet, and keeps others from it; by name, as who locks several tables does.
+ */
 static void
-refuse_when_used(CrmOrganization *org, const char *code)
+lock_documents(CrmOrganization *org)
 {
 	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
 	uint64		n = core_run(org, &documents_with_money, args);
-	SPITupleTable *tables = SPI_tuptable;
+	Oid		   *relids = palloc(sizeof(Oid) * (n + 1));
 
 	for (uint64 i = 0; i < n; i++)
-	{
-		char	   *table = SPI_getvalue(tables->vals[i], tables->tupdesc, 1);
+		relids[i] = (Oid) core_result_int8(i, 2);
+	for (uint64 i = 0; i < n; i++)
+		LockRelationOid(relids[i], ShareRowExclusiveLock);
+}
 
-		if (SPI_execute(psprintf("SELECT 1 FROM %s.%s", org->quoted, core_quoted(table)),
-						false, 1) != SPI_OK_SELECT || SPI_processed == 0)
+/* read_documents lists the tables of money documents. */
+static List *
+read_documents(CrmOrganization *org)
+{
+	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
+	uint64		n = core_run(org, &documents_with_money, args);
+	List	   *tables = NIL;
+
+	for (uint64 i = 0; i < n; i++)
+		tables = lappend(tables, core_result_name(i, 1));
+	return tables;
+}
+
+/* refuse_when_used refuses a new base once any table of money documents has a row, whoever may see it, by now. */
+static void
+refuse_when_used(CrmOrganization *org, const char *code)
+{
+	static const Oid types[CRM_MAX_ARGS] = {InvalidOid};
+	ListCell   *cell;
+
+	foreach(cell, read_documents(org))
+	{
+		const char *table = lfirst(cell);
+		CrmStatement *find = core_intern(psprintf("SELECT 1 FROM @%s LIMIT 1", quote_identifier(table)), types);
+
+		if (core_run_newest_as_owner(org, find, table, NULL) == 0)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
