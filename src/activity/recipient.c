@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -32,7 +31,6 @@ typedef struct Party
 } Party;
 
 static Party *read_parties(CrmOrganization *org, int64 activity_id, int *n);
-static void refuse_newer(int64 activity_id) pg_attribute_noreturn();
 static void read_record(CrmOrganization *org, Party *party);
 static bool refuses_unseen(CrmOrganization *org, const Party *party, const char *table, const char *key);
 static bool is_address(const char *text);
@@ -82,8 +80,7 @@ email_write_addresses(CrmOrganization *org, int64 activity_id)
 
 	core_run(org, &insert_sender, args);
 	parties = read_parties(org, activity_id, &n);
-	if (IsolationUsesXactSnapshot() && core_run_newest(org, &find_parties, args) != n)
-		refuse_newer(activity_id);
+	core_require_newest(org, &find_parties, args);
 	for (int i = 0; i < n; i++)
 	{
 		if (parties[i].entity)
@@ -96,18 +93,6 @@ email_write_addresses(CrmOrganization *org, int64 activity_id)
 	check_recipients(org, activity_id, parties, n);
 	write_parties(org, parties, n);
 	return sender;
-}
-
-/* refuse_newer has a transaction tried again whose snapshot is older than a party of the mail. */
-static void
-refuse_newer(int64 activity_id)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access: mail %lld got other parties meanwhile", (long long) activity_id),
-			 errdetail("They changed after this transaction began."),
-			 errhint("Run the transaction again."),
-			 err_generic_string(PG_DIAG_TABLE_NAME, "activity_party")));
 }
 
 /* email_domain returns what stands behind the last @ of an address, for a Message-ID. */

@@ -105,6 +105,7 @@ extern uint64 core_run_fixed(CrmOrganization *org, CrmStatement *statement,
 							 const CrmValue *args);
 extern uint64 core_run_newest(CrmOrganization *org, CrmStatement *statement,
 							  const CrmValue *args);
+extern void core_require_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,

@@ -145,6 +145,18 @@ core_run_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *a
 	return run_newest(org, statement, NULL, args);
 }
 
+/*
+ * core_require_newest has a transaction tried again whose snapshot is older
+ * than what a query gives now: before it locks what it finds by one, since the
+ * parent's lock says nothing of children that came meanwhile.
+ */
+void
+core_require_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
+{
+	if (IsolationUsesXactSnapshot())
+		(void) core_run_newest(org, statement, args);
+}
+
 static uint64
 run_newest(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
 {

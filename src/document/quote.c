@@ -27,6 +27,7 @@ typedef struct Quote
 } Quote;
 
 static Quote *lock_quotes(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, int *n);
+static Quote *lock_open_quotes(CrmOrganization *org, const CrmValue *args, int *n);
 static Quote *read_quotes(int n);
 static Quote *lock_quote(CrmOrganization *org, int64 id);
 static void close_quote(CrmOrganization *org, const Quote *quote, const CrmMove *move);
@@ -47,6 +48,10 @@ static void win_deal(CrmOrganization *org, const Quote *quote, const char *state
 static CrmStatement lock_one = {
 	.sql = QUOTE_COLUMNS "WHERE quote_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID, DATEOID}
+};
+static CrmStatement find_open_of_deal = {
+	.sql = "SELECT quote_id FROM @quote WHERE opportunity_id = $1 AND state IN ('draft', 'active')",
+	.argtypes = {INT8OID}
 };
 static CrmStatement lock_open_of_deal = {
 	.sql = QUOTE_COLUMNS "WHERE opportunity_id = $1 AND state IN ('draft', 'active') "
@@ -287,7 +292,7 @@ document_close_quotes(CrmOrganization *org, int64 opportunity_id,
 		.entity = &document_quote.entity, .made_by = made_by, .to = "closed", .reason = "canceled"
 	};
 	int			n;
-	Quote	   *quotes = lock_quotes(org, &lock_open_of_deal, args, &n);
+	Quote	   *quotes = lock_open_quotes(org, args, &n);
 
 	if (n > 0 && !close_open_quotes)
 		ereport(ERROR,
@@ -338,7 +343,7 @@ settle_others(CrmOrganization *org, int64 opportunity_id, int64 quote_id,
 	};
 	int			n;
 	int			others = 0;
-	Quote	   *quotes = lock_quotes(org, &lock_open_of_deal, args, &n);
+	Quote	   *quotes = lock_open_quotes(org, args, &n);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -449,6 +454,14 @@ lock_quote(CrmOrganization *org, int64 id)
 	if (n == 0)
 		core_refuse_unknown("quote", id);
 	return quote;
+}
+
+/* lock_open_quotes locks the open quotes of a deal that is locked, which making one does not change. */
+static Quote *
+lock_open_quotes(CrmOrganization *org, const CrmValue *args, int *n)
+{
+	core_require_newest(org, &find_open_of_deal, args);
+	return lock_quotes(org, &lock_open_of_deal, args, n);
 }
 
 /* lock_quotes runs a locking query and returns the quotes by key. */
