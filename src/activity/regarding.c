@@ -37,6 +37,13 @@ static CrmStatement find_circle = {
 	.sql = ABOVE "SELECT 1 FROM above WHERE id = $1",
 	.argtypes = {INT8OID, INT8OID}
 };
+static CrmStatement find_all = {
+	.sql = "SELECT 'activity', activity_id FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 "
+	"UNION ALL SELECT 'note', note_id FROM @note WHERE regarding_entity = $1 AND regarding_id = $2 "
+	"UNION ALL SELECT 'connection', connection_id FROM @connection WHERE (entity_1 = $1 AND record_id_1 = $2) OR (entity_2 = $1 AND record_id_2 = $2) "
+	"UNION ALL SELECT 'activity_party', activity_party_id FROM @activity_party WHERE entity = $1 AND record_id = $2",
+	.argtypes = {TEXTOID, INT8OID}
+};
 static CrmStatement delete_open = {
 	.sql = "DELETE FROM @activity WHERE regarding_entity = $1 AND regarding_id = $2 "
 	"AND state IN ('open', 'scheduled')",
@@ -304,7 +311,8 @@ activity_refuse_closed(CrmRow *row, const char *what, char **kind)
  * activities may regard: open ones, notes, connections and its places in
  * queues go with the record, closed activities keep it, and as a party it
  * leaves its name behind. As a foreign key it minds also those that row
- * security hides from the caller. Of activities it is an AFTER trigger, since
+ * security hides from the caller, and those that came after the transaction's
+ * snapshot: then it is tried again. Of activities it is an AFTER trigger, since
  * one statement may delete an activity and what regards it.
  */
 Datum
@@ -323,6 +331,7 @@ activity_go_with_record(PG_FUNCTION_ARGS)
 	CrmValue	args[] = {core_text_value(entity), CRM_INT8(id)};
 
 	SPI_connect();
+	core_require_newest_as_owner(row->org, &find_all, "activity", args);
 	activity_delete_all(row->org, &delete_open, "activity", args);
 	if (core_run_as_owner(row->org, &find_closed, "activity", args) > 0)
 		refuse_remaining(row, entity, id);

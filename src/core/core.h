@@ -106,6 +106,8 @@ extern uint64 core_run_fixed(CrmOrganization *org, CrmStatement *statement,
 extern uint64 core_run_newest(CrmOrganization *org, CrmStatement *statement,
 							  const CrmValue *args);
 extern void core_require_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args);
+extern void core_require_newest_as_owner(CrmOrganization *org, CrmStatement *statement,
+										 const char *table, const CrmValue *args);
 extern uint64 core_run_as_owner(CrmOrganization *org, CrmStatement *statement,
 								const char *table, const CrmValue *args);
 extern uint64 core_run_newest_as_owner(CrmOrganization *org, CrmStatement *statement,

@@ -66,6 +66,11 @@ static CrmStatement take_gapless = {
 	.argtypes = {TEXTOID}
 };
 
+static CrmStatement find_gapless = {
+	.sql = "SELECT 1 FROM @number_series WHERE series = $1 AND is_gapless",
+	.argtypes = {TEXTOID}
+};
+
 /*
  * core_next_number returns the next number of a series, such as QUO-01000. Its
  * row says where from, and may say otherwise by the time it is our turn.
@@ -265,6 +270,8 @@ take_next_gapless(CrmOrganization *org, const char *series, int64 *number)
 	n = core_run_as_owner(org, &take_gapless, "number_series", args);
 	if (n == 0)
 		AcceptInvalidationMessages();	/* of who changed the row while we waited for it */
+	if (n == 0)					/* gapless since, but not in the transaction's snapshot? */
+		core_require_newest_as_owner(org, &find_gapless, "number_series", args);
 	if (n == 1)
 		*number = core_result_int8(0, 1);
 	else if (n > 1 || core_is_gapless(org, series))

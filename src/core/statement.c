@@ -154,7 +154,15 @@ void
 core_require_newest(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
 {
 	if (IsolationUsesXactSnapshot())
-		(void) core_run_newest(org, statement, args);
+		(void) run_newest(org, statement, NULL, args);
+}
+
+/* core_require_newest_as_owner does so for all that counts, whoever may see it. */
+void
+core_require_newest_as_owner(CrmOrganization *org, CrmStatement *statement, const char *table, const CrmValue *args)
+{
+	if (IsolationUsesXactSnapshot())
+		(void) run_newest(org, statement, table, args);
 }
 
 static uint64

@@ -249,7 +249,8 @@ process_release(PG_FUNCTION_ARGS)
 /*
  * find_working looks for the instances that work on a record, and tells which
  * were started on it. Who may delete from a table of his own need not read the
- * processes.
+ * processes. One that came to the record after the transaction's snapshot has
+ * it tried again.
  */
 static uint64
 find_working(CrmOrganization *org, FlowEntity entity, int64 record_id)
@@ -259,6 +260,7 @@ find_working(CrmOrganization *org, FlowEntity entity, int64 record_id)
 	CrmStatement *find = core_intern(psprintf("SELECT i.process_instance_id, i.entity = $2 FROM @process_instance i WHERE %s ORDER BY 1",
 											  flow_works_on(entity)), types);
 
+	core_require_newest_as_owner(org, find, "process_instance", args);
 	return entity < FLOW_KNOWN ? core_run(org, find, args) : core_run_as_owner(org, find, "process_instance", args);
 }
 
