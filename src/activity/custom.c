@@ -20,6 +20,7 @@
 #include "activity/kind.h"
 #include "security/security.h"
 
+static int64 insert_row(CrmOrganization *org, const char *name, char **label, bool has_table);
 static void check_may_add(CrmOrganization *org);
 static void check_name(CrmOrganization *org, const char *name);
 static bool is_plain_name(const char *name);
@@ -29,11 +30,16 @@ static bool is_known_type(const char *type);
 static void make_table(CrmOrganization *org, const char *name, const char *label, CrmValue columns);
 static void make_triggers(CrmOrganization *org, const char *name);
 
-/* What a type is stays: its name stands in activities and is that of its table. */
+/*
+ * What a type is stays: its name stands in activities and is that of its
+ * table. That it was added, and so has a table of that name which repair() and
+ * migrate() work on, only the call says: any other table could be named.
+ */
+static const char *const type_computed[] = {"is_custom", NULL};
 static const char *const type_fixed[] = {"activity_type", "has_details", "is_custom", NULL};
 static const CrmEntity type_entity = {
 	.name = "activity_type", .key = "activity_type_id", .label = "type of activities", .title = "label",
-	.fixed = type_fixed
+	.computed = type_computed, .fixed = type_fixed
 };
 
 static CrmStatement find_type = {
@@ -41,9 +47,9 @@ static CrmStatement find_type = {
 	.argtypes = {TEXTOID}
 };
 static CrmStatement insert_type = {
-	.sql = "INSERT INTO @activity_type (activity_type, label, has_details, is_custom) VALUES ($1, coalesce($2, pg_catalog.initcap(pg_catalog.replace($1, '_', ' '))), $3, true) "
-	"RETURNING activity_type_id, label",
-	.argtypes = {TEXTOID, TEXTOID, BOOLOID}
+	.sql = "INSERT INTO @activity_type (activity_type, label, has_details, is_custom, activity_type_id) "
+	"VALUES ($1, coalesce($2, pg_catalog.initcap(pg_catalog.replace($1, '_', ' '))), $3, true, $4) RETURNING label",
+	.argtypes = {TEXTOID, TEXTOID, BOOLOID, INT8OID}
 };
 /* A type of one's own has the states of all activities, each with the reason called like it (D§2.3). */
 static CrmStatement insert_reasons = {
@@ -61,8 +67,13 @@ static CrmStatement read_columns = {
 	"WITH ORDINALITY AS c(value, n) ORDER BY c.n",
 	.argtypes = {JSONBOID}
 };
+/* the tables of added types, as make_table() makes them: a row that got in otherwise may name any table */
 static CrmStatement list_custom = {
-	.sql = "SELECT activity_type FROM @activity_type WHERE is_custom AND has_details ORDER BY 1"
+	.sql = "SELECT t.activity_type FROM @activity_type t JOIN pg_catalog.pg_class c ON c.relnamespace = $1 AND c.relname = t.activity_type "
+	"WHERE t.is_custom AND t.has_details AND EXISTS (SELECT FROM pg_catalog.pg_constraint k "
+	"JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attname = 'activity_id' AND k.conkey = ARRAY[a.attnum] "
+	"WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid = $2) ORDER BY 1",
+	.argtypes = {OIDOID, OIDOID}
 };
 
 PG_FUNCTION_INFO_V1(activity_add_type);
@@ -89,14 +100,7 @@ activity_add_type(PG_FUNCTION_ARGS)
 
 	check_may_add(org);
 	check_name(org, name);
-	{
-		CrmValue	args[] = {core_text_value(name), core_text_value(label), CRM_BOOL(!columns.isnull)};
-
-		core_run(org, &insert_type, args);
-		id = core_result_int8(0, 1);
-		label = core_result_name(0, 2);
-		core_run(org, &insert_reasons, args);
-	}
+	id = insert_row(org, name, &label, !columns.isnull);
 	if (!columns.isnull)
 	{
 		GetUserIdAndSecContext(&user, &context);
@@ -109,18 +113,33 @@ activity_add_type(PG_FUNCTION_ARGS)
 	return core_end_id(id);
 }
 
+/* insert_row writes the row of a type and its reasons; label comes back as it is stored. */
+static int64
+insert_row(CrmOrganization *org, const char *name, char **label, bool has_table)
+{
+	int64		id = core_next_id(org, "activity_type", "activity_type_id");
+	CrmTicket	ticket = {.kind = TICKET_BIRTH, .table = "activity_type", .ids = &id, .n = 1, .made_by = "add_activity_type"};
+	CrmValue	args[] = {core_text_value(name), core_text_value(*label), CRM_BOOL(has_table), CRM_INT8(id)};
+
+	lifecycle_run(org, &ticket, &insert_type, args);
+	*label = core_result_name(0, 1);
+	core_run(org, &insert_reasons, args);
+	return id;
+}
+
 /* activity_repair_types makes the triggers of these tables anew, after DROP EXTENSION took them. */
 void
 activity_repair_types(CrmOrganization *org)
 {
-	uint64		n = core_run(org, &list_custom, NULL);
+	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid)), CRM_DATUM(ObjectIdGetDatum(core_table(org, "activity")))};
+	uint64		n = core_run(org, &list_custom, args);
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < n; i++)
 	{
 		char	   *name = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
 
-		if (name && OidIsValid(get_relname_relid(name, org->oid)))
+		if (name && !core_has_shape(name))
 			make_triggers(org, name);
 	}
 }

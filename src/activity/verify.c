@@ -50,6 +50,12 @@ static CrmCheck checks[] = {
 	{"one_queue", "queue_item", {
 			.sql = "SELECT max(queue_item_id), entity || ' ' || record_id || ' stands in ' || count(*) || ' queues' FROM @queue_item "
 			"WHERE state = 'active' GROUP BY entity, record_id HAVING count(*) > 1"}},
+	{"table_of_added_type", "activity_type", {
+			.sql = "SELECT t.activity_type_id, t.activity_type || ' was added with a table, but none of that name refers to activity' "
+			"FROM @activity_type t JOIN pg_catalog.pg_class own ON own.oid = t.tableoid WHERE t.is_custom AND t.has_details AND NOT EXISTS ("
+			"SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' "
+			"JOIN pg_catalog.pg_class r ON r.oid = f.confrelid AND r.relnamespace = own.relnamespace AND r.relname = 'activity' "
+			"WHERE c.relnamespace = own.relnamespace AND c.relname = t.activity_type)"}},
 	{"default_queue", "owner", {
 			.sql = "SELECT o.owner_id, o.name || ' has no default queue' FROM @owner o "
 			"WHERE NOT EXISTS (SELECT FROM @queue q WHERE q.default_owner_id = o.owner_id)"}}

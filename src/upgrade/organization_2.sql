@@ -4,7 +4,10 @@
 DO $$
 DECLARE
     -- Read before the loop: a query that is open keeps its tables from being altered.
-    added text[] := ARRAY(SELECT activity_type FROM activity_type WHERE is_custom AND has_details);
+    -- A row may name any table; those of added types refer to the activity.
+    added text[] := ARRAY(SELECT t.activity_type FROM activity_type t WHERE t.is_custom AND t.has_details AND EXISTS (
+                              SELECT FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+                               WHERE f.contype = 'f' AND f.confrelid = 'activity'::regclass AND c.relname = t.activity_type));
     keyed record;
     wrong bigint;
 BEGIN

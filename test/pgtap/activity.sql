@@ -196,6 +196,31 @@ SELECT is(refusal(format('SELECT sales_crm.add_activity_type(name => ''twice'', 
 FROM (VALUES ('[{"name": "a", "type": "text"}, {"name": "a", "type": "date"}]'), ('[{"name": "activity_id", "type": "bigint"}]')) AS t (columns);
 SELECT hasnt_table('crm', 'two', 'nothing is left of a refused one');
 
+-- A row by hand has no table: repair() would hang the guard of details on any table that it names, in the place of its own.
+GRANT USAGE ON SCHEMA tap TO tap_admin;
+SET LOCAL ROLE tap_admin;
+INSERT INTO activity_type (activity_type, label, has_details, is_custom) VALUES ('invoice', 'By hand', true, true);
+SELECT refused('UPDATE activity_type SET is_custom = true WHERE activity_type = ''invoice''', '428C9', 'what was not added by the call does not become so');
+RESET ROLE;
+SELECT is(is_custom, false, 'nor is it born so') FROM activity_type WHERE activity_type = 'invoice';
+CREATE FUNCTION guards_of(wanted text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(encode(tgargs, 'escape'), ' ') FROM pg_trigger WHERE tgrelid = ('crm.' || wanted)::regclass AND tgname = 't10_guard'
+$$;
+SET LOCAL session_replication_role = replica;
+UPDATE activity_type SET is_custom = true WHERE activity_type = 'invoice';
+CREATE TABLE crm.inspection (inspection_id bigint PRIMARY KEY);
+INSERT INTO activity_type (activity_type, label, has_details, is_custom) VALUES ('inspection', 'A table of one''s own', true, true);
+RESET session_replication_role;
+DROP TRIGGER t10_guard ON invoice;
+DROP TRIGGER t10_guard ON site_visit;
+SELECT version FROM sales_crm.repair(organization => 'crm') \gset
+SELECT is(guards_of('invoice'), 'invoice\000', 'one that got in otherwise takes no table of ours');
+SELECT is(guards_of('inspection'), NULL, 'nor one of somebody else');
+SELECT is(guards_of('site_visit'), 'activity_detail\000', 'the table of an added type is cared for');
+SELECT results_eq('SELECT check_name, entity, detail FROM sales_crm.verify() ORDER BY 3', $$VALUES ('table_of_added_type', 'activity_type', 'inspection was added with a table, but none of that name refers to activity'),
+	('table_of_added_type', 'activity_type', 'invoice was added with a table, but none of that name refers to activity')$$, 'verify() tells of such rows');
+DELETE FROM activity_type WHERE activity_type IN ('invoice', 'inspection');
+
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
 SELECT * FROM finish();
 ROLLBACK;
