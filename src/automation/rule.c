@@ -76,8 +76,10 @@ static CrmStatement select_actions = {
 	.sql = "SELECT automation_action_id, action, parameters, automation_rule_id FROM @automation_action "
 	"ORDER BY automation_rule_id, sort_order, automation_action_id"
 };
+
+/* locked: who takes the rule over meanwhile waits, or has done so, and then its actions are not everybody's to write */
 static CrmStatement select_rule = {
-	.sql = "SELECT " RULE_COLUMNS " FROM @automation_rule WHERE automation_rule_id = $1",
+	.sql = "SELECT " RULE_COLUMNS " FROM @automation_rule WHERE automation_rule_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_actions_of = {
