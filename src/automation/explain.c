@@ -7,6 +7,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 
@@ -36,7 +37,7 @@ static char *explain_condition(Question *question);
 static char *text_of_part(const char *text, List *parts, int n);
 static int	place_of(Node *part);
 static bool find_place(Node *node, void *place);
-static void balance(char **start, char **end);
+static void balance(const char **start, const char **end);
 static void explain_action(Question *question, CrmAction *action, bool would_run);
 static char *tried_value(Question *question, CrmExpression *expression, Node *node, char *text);
 static void try_value(CrmOrganization *org, void *argument);
@@ -156,6 +157,7 @@ explain_condition(Question *question)
 	{
 		char	   *part = text_of_part(text, parts, i);
 
+		CHECK_FOR_INTERRUPTS();
 		add_row(question, "condition", part, tried_value(question, NULL, list_nth(parts, i), part));
 	}
 	verdict = tried_value(question, question->firing->compiled[0]->condition, NULL, NULL);
@@ -167,19 +169,20 @@ explain_condition(Question *question)
 static char *
 text_of_part(const char *text, List *parts, int n)
 {
-	char	   *copy = pstrdup(text);
-	char	   *start = n == 0 ? copy : copy + place_of(list_nth(parts, n));
-	char	   *end = copy + strlen(copy);
+	const char *start = n == 0 ? text : text + place_of(list_nth(parts, n));
+	const char *end;
 
-	if (n + 1 < list_length(parts))
+	if (n + 1 == list_length(parts))
+		end = text + strlen(text);
+	else
 	{
-		end = copy + place_of(list_nth(parts, n + 1));
+		end = text + place_of(list_nth(parts, n + 1));
 		while (end > start && (isspace((unsigned char) end[-1]) || end[-1] == '('))
 			end--;
 		if (end - start > 3 && pg_strncasecmp(end - 3, "and", 3) == 0)
 			end -= 3;
 	}
-	while (n > 0 && start > copy && start[-1] == '(')
+	while (n > 0 && start > text && start[-1] == '(')
 		start--;
 	balance(&start, &end);
 	return pnstrdup(start, end - start);
@@ -207,12 +210,12 @@ find_place(Node *node, void *place)
 
 /* balance takes off blanks, and the parentheses that have no partner inside. */
 static void
-balance(char **start, char **end)
+balance(const char **start, const char **end)
 {
 	int			depth = 0;
 	int			lowest = 0;
 
-	for (char *p = *start; p < *end; p++)
+	for (const char *p = *start; p < *end; p++)
 	{
 		depth += (*p == '(') - (*p == ')');
 		lowest = Min(lowest, depth);

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(45);
+SELECT plan(46);
 
 \ir ../lib/automation_log.sql
 CREATE FUNCTION crm.tap_touch() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO tap_log (what) VALUES ('touched'); RETURN true; END $$;
@@ -120,6 +120,20 @@ UPDATE crm.lead SET subject = 'y' WHERE lead_id = :lead_id;
 DO $$ BEGIN FOR i IN 1 .. 12 LOOP PERFORM sales_crm.run_due_automation(); END LOOP; END $$;
 SELECT is(employee_count, 7, 'a loop by way of the queue ends at the same depth') FROM crm.lead WHERE lead_id = :lead_id;
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+
+-- A condition of very many parts can be canceled while it is explained.
+INSERT INTO crm.automation_rule (name, entity, event, condition) VALUES ('long', 'lead', 'on_demand', 'true' || repeat(' AND new.lead_id > 0', 20000));
+CREATE FUNCTION pg_temp.canceled_after(statement text) RETURNS interval LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN '1 day';
+EXCEPTION WHEN query_canceled THEN
+	RETURN clock_timestamp() - statement_timestamp();
+END $$;
+SET LOCAL statement_timeout = '100ms';
+SELECT pg_temp.canceled_after(format('SELECT count(*) FROM sales_crm.explain_rule(''long'', ''lead'', %s)', :lead_id)) AS took \gset
+SET LOCAL statement_timeout = 0;
+SELECT ok(:'took'::interval < '20 s', 'explain_rule() of a very long condition ends when it is canceled');
 
 SELECT * FROM finish();
 ROLLBACK;
