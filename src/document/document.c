@@ -26,6 +26,8 @@ static void keep_line(CrmRow *row);
 static void refuse_written(CrmRow *row) pg_attribute_noreturn();
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void hold_deals(CrmRow *row);
+static char *next_free_number(CrmOrganization *org, const CrmDocument *document);
+static bool is_in_use(CrmOrganization *org, const CrmDocument *document, const char *number);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
 static void take_text(CrmRow *row, const char *column, char *text);
@@ -334,7 +336,7 @@ static void
 keep_number(CrmRow *row, const CrmDocument *document)
 {
 	if (ROW_IS_INSERT(row) && row_is_null(row, document->number))
-		row_set_text(row, document->number, core_next_number(row->org, document->series));
+		row_set_text(row, document->number, next_free_number(row->org, document));
 	if (row_changed(row, document->number))
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
@@ -342,6 +344,37 @@ keep_number(CrmRow *row, const CrmDocument *document)
 				 errdetail("It is %s.", row_old_text(row, document->number)),
 				 errhint("Give a number of your own when you insert the document."),
 				 errtablecol(row->rel, row_column(row, document->number) + 1)));
+}
+
+/*
+ * next_free_number passes over numbers of a gapless series that somebody gave
+ * by hand: its counter goes back with the document that is refused, so that
+ * one number typed ahead would stop the series. A sequence goes on by itself.
+ */
+static char *
+next_free_number(CrmOrganization *org, const CrmDocument *document)
+{
+	char	   *number;
+
+	do
+		number = core_next_number(org, document->series);
+	while (core_is_gapless(org, document->series) && is_in_use(org, document, number));
+	return number;
+}
+
+static bool
+is_in_use(CrmOrganization *org, const CrmDocument *document, const char *number)
+{
+	static const Oid types[CRM_MAX_ARGS] = {TEXTOID};
+	const char *table = document->entity.name;
+	CrmValue	args[] = {core_text_value(number)};
+	bool		is_found;
+
+	SPI_connect();
+	is_found = core_run_newest_as_owner(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 LIMIT 1", table, document->number), types),
+										table, args) > 0;
+	SPI_finish();
+	return is_found;
 }
 
 /* fill_addresses bills and ships to the account, else the contact, unless told otherwise. */
