@@ -201,7 +201,7 @@ SELECT
     o.estimated_close_date,    -- Day the deal is expected to close; key in bi_dim_date.
     o.actual_close_date AS closed_date,    -- Day it was won or lost; key in bi_dim_date, empty while open.
     o.modified_at,    -- When the deal last changed.
-    o.actual_close_date - (o.created_at AT TIME ZONE here.time_zone)::date AS days_to_close,    -- Sales cycle: days from creation to closing; empty while open, negative when entered afterwards.
+    CASE WHEN isfinite(o.actual_close_date) THEN o.actual_close_date - (o.created_at AT TIME ZONE here.time_zone)::date END AS days_to_close,    -- Sales cycle: days from creation to closing; empty while open, negative when entered afterwards.
     o.currency_code,    -- Currency of the amount.
     CASE WHEN o.state = 'won' THEN o.actual_value ELSE o.estimated_value END AS amount,    -- Actual revenue when won, else estimated revenue.
     CASE WHEN o.state = 'won' THEN o.actual_value_base ELSE o.estimated_value_base END AS amount_base,    -- The amount in base currency.
@@ -355,11 +355,12 @@ SELECT
     CASE WHEN i.state = 'canceled' THEN 0
          ELSE round(i.balance_amount / i.exchange_rate, 4) END::numeric(19,4) AS balance_base,    -- What is left to pay, in base currency.
     i.early_payment_discount_amount,    -- What the customer saved by paying early.
-    CASE WHEN i.state <> 'canceled' AND i.balance_amount > 0
-         THEN greatest((coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE here.time_zone)::date - i.due_date, 0)
+    CASE WHEN i.state <> 'canceled' AND i.balance_amount > 0 AND i.due_date < here.today
+         THEN here.today - greatest(i.due_date, date '1900-01-01')
          ELSE 0 END AS days_overdue    -- Days since the due date while something is left to pay; 0 when it is not overdue.
 FROM invoice AS i
-CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
+CROSS JOIN (SELECT z.time_zone, (coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE z.time_zone)::date AS today
+              FROM (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS z) AS here
 LEFT JOIN (SELECT invoice_id, max(payment_date) AS payment_date
              FROM payment
             WHERE canceled_at IS NULL
@@ -575,7 +576,8 @@ SELECT
     CASE WHEN age.days > 90 THEN owed.base ELSE 0 END::numeric(19,4) AS overdue_over_90_base    -- The balance in base currency, more than 90 days past.
 FROM invoice AS i
 CROSS JOIN (SELECT (coalesce(nullif(current_setting('sales_crm.now', true), '')::timestamptz, now()) AT TIME ZONE coalesce(nullif(max(value), ''), 'UTC'))::date AS today FROM organization_setting WHERE name = 'time_zone') AS here
-CROSS JOIN LATERAL (SELECT here.today - coalesce(i.due_date, i.invoice_date) AS days) AS age
+CROSS JOIN LATERAL (SELECT coalesce(i.due_date, i.invoice_date) AS day) AS due
+CROSS JOIN LATERAL (SELECT CASE WHEN due.day < here.today THEN here.today - greatest(due.day, date '1900-01-01') ELSE 0 END AS days) AS age
 CROSS JOIN LATERAL (SELECT round(i.balance_amount / i.exchange_rate, 4)::numeric(19,4) AS base) AS owed
 LEFT JOIN account ON account.account_id = i.account_id
 LEFT JOIN contact ON contact.contact_id = i.contact_id

@@ -3,7 +3,7 @@
 \set QUIET on
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(66);
+SELECT plan(67);
 
 SELECT sales_crm.create_organization('pgtap_views');
 SET LOCAL sales_crm.organization = 'pgtap_views';
@@ -137,6 +137,11 @@ SELECT results_eq('SELECT amount, amount_base, weighted_amount_base, is_won, is_
 SELECT is((SELECT weighted_amount_base FROM bi_fact_opportunity WHERE opportunity_id = 103), 0.0000, 'without a chance it weighs nothing');
 SELECT results_eq('SELECT amount, amount_base, weighted_amount_base, is_won, is_closed, created_date, closed_date, days_to_close, loss_reason FROM bi_fact_opportunity WHERE opportunity_id = 104',
 	$$VALUES (1500.0000, 1500.0000, NULL::numeric, true, true, date '2025-03-01', date '2025-03-10', 9, NULL)$$, 'a won one counts with its actual revenue');
+SET LOCAL sales_crm.import_mode = on;
+UPDATE opportunity SET actual_close_date = 'infinity' WHERE opportunity_id = 104;
+SELECT results_eq('SELECT closed_date, days_to_close FROM bi_fact_opportunity WHERE opportunity_id = 104', $$VALUES ('infinity'::date, NULL::integer)$$, 'one that closed at infinity took no count of days, and stops no report');
+UPDATE opportunity SET actual_close_date = '2025-03-10' WHERE opportunity_id = 104;
+RESET sales_crm.import_mode;
 SELECT results_eq('SELECT amount, amount_base, estimated_amount_base, actual_amount_base, is_won, is_closed, closed_date, loss_reason, loss_reason_label, competitor_id, competitor_name, customer_name, account_id FROM bi_fact_opportunity WHERE opportunity_id = 105',
 	$$VALUES (560.0000, 700.0000, 700.0000, 0.0000, false, true, date '2025-04-01', 'out_sold', 'Out-Sold', 101::bigint, 'Fabrikam', 'Petra Haas', NULL::bigint)$$, 'a lost one: why, to whom, how much; the customer is a person');
 SELECT results_eq('SELECT is_won, closed_date, amount, loss_reason, competitor_id FROM bi_fact_opportunity WHERE opportunity_id = 106',

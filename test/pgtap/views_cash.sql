@@ -1,7 +1,7 @@
 -- The views of order to cash, with figures worked out by hand: aging, backlog, progress, numbers of invoices.
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(32);
+SELECT plan(34);
 
 -- Aging. Today is 2026-06-30 in an organization of Auckland, twelve hours ahead.
 UPDATE organization_setting SET value = 'Pacific/Auckland' WHERE name = 'time_zone';
@@ -31,6 +31,14 @@ SELECT results_eq('SELECT invoice_name, is_overdue, days_overdue FROM bi_fact_in
 SET LOCAL sales_crm.now = '2026-06-29 11:00+00';
 SELECT is(days_overdue, 0, 'an hour before midnight in Auckland it is not yet overdue') FROM bi_ar_aging WHERE invoice_id = id('1');
 RESET sales_crm.now;
+-- Dates that never come, or always were, stop no report.
+UPDATE invoice SET due_date = 'infinity' WHERE invoice_id = id('today');
+UPDATE invoice SET invoice_date = '-infinity', due_date = '-infinity' WHERE invoice_id = id('1');
+SELECT results_eq('SELECT i.name, a.days_overdue > 40000, a.aging_bucket, a.is_overdue FROM bi_ar_aging AS a JOIN invoice AS i USING (invoice_id) WHERE i.name IN (''today'', ''1'') ORDER BY i.invoice_id',
+	$$VALUES ('today', false, 'not_due', false), ('1', true, 'over_90', true)$$, 'an invoice due at infinity is not due');
+SELECT results_eq('SELECT invoice_name, is_overdue, days_overdue > 40000 FROM bi_fact_invoice WHERE invoice_name IN (''today'', ''1'') ORDER BY invoice_id', $$VALUES ('today', false, false), ('1', true, true)$$, 'nor in bi_fact_invoice');
+UPDATE invoice SET due_date = '2026-06-30' WHERE invoice_id = id('today');
+UPDATE invoice SET due_date = '2026-06-29', invoice_date = '2026-01-01' WHERE invoice_id = id('1');
 
 -- Backlog: ten chairs at 100 less 50, with 95 tax: 1045; an assembly of 20; header discount and freight are no line's.
 WITH made AS (INSERT INTO sales_order (name, account_id, price_list_id, requested_delivery_date, freight_amount) VALUES ('Backlog', id('Contoso'), id('tap USD'), current_date - 1, 30) RETURNING sales_order_id) SELECT remember('o', sales_order_id) FROM made \gset
