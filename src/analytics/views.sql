@@ -158,10 +158,10 @@ SELECT
     l.estimated_value_base AS amount_base    -- Estimated value in base currency.
 FROM lead AS l
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
-LEFT JOIN (SELECT record_id, max(changed_at) AS changed_at
+LEFT JOIN (SELECT DISTINCT ON (record_id) record_id, changed_at
              FROM status_history
             WHERE entity = 'lead' AND to_state IN ('qualified', 'disqualified')
-            GROUP BY record_id) AS closing ON closing.record_id = l.lead_id AND l.state <> 'open'
+            ORDER BY record_id, status_history_id DESC) AS closing ON closing.record_id = l.lead_id AND l.state <> 'open'
 LEFT JOIN option_value AS source
        ON source.entity = 'lead' AND source.column_name = 'lead_source' AND source.value = l.lead_source
 LEFT JOIN option_value AS rating
@@ -304,10 +304,10 @@ SELECT
 FROM sales_order_product AS l
 JOIN sales_order AS h ON h.sales_order_id = l.sales_order_id
 CROSS JOIN (SELECT coalesce(nullif(max(value), ''), 'UTC') AS time_zone FROM organization_setting WHERE name = 'time_zone') AS here
-LEFT JOIN (SELECT record_id, max(changed_at) AS changed_at
+LEFT JOIN (SELECT DISTINCT ON (record_id) record_id, changed_at
              FROM status_history
             WHERE entity = 'sales_order' AND to_state = 'canceled'
-            GROUP BY record_id) AS closing ON closing.record_id = h.sales_order_id
+            ORDER BY record_id, status_history_id DESC) AS closing ON closing.record_id = h.sales_order_id
 LEFT JOIN account ON account.account_id = h.account_id
 LEFT JOIN contact ON contact.contact_id = h.contact_id
 LEFT JOIN product ON product.product_id = l.product_id
@@ -365,10 +365,10 @@ LEFT JOIN (SELECT invoice_id, max(payment_date) AS payment_date
              FROM payment
             WHERE canceled_at IS NULL
             GROUP BY invoice_id) AS paid ON paid.invoice_id = i.invoice_id
-LEFT JOIN (SELECT record_id, max(changed_at) AS changed_at
+LEFT JOIN (SELECT DISTINCT ON (record_id) record_id, changed_at
              FROM status_history
             WHERE entity = 'invoice' AND to_state = 'canceled'
-            GROUP BY record_id) AS closing ON closing.record_id = i.invoice_id
+            ORDER BY record_id, status_history_id DESC) AS closing ON closing.record_id = i.invoice_id
 LEFT JOIN account ON account.account_id = i.account_id
 LEFT JOIN contact ON contact.contact_id = i.contact_id
 LEFT JOIN status_reason AS reason

@@ -35,6 +35,18 @@ static CrmCheck checks[] = {
 	{"rule_waits_and_ran", "automation_queue", {
 			.sql = "SELECT q.automation_queue_id, 'waits, but ran for event ' || q.event_key FROM @automation_queue q "
 			"JOIN @automation_run r USING (automation_rule_id, event_key) WHERE r.outcome = 'done'"}},
+	/* both its version and its key say that it was before one that ran before it; dates may be moved back. Organizations of version 1 have no queue_entry */
+	{"queue_order", "automation_run", {
+			.sql = "SELECT automation_run_id, 'ran after a later entry of ' || entity || ' ' || record_id || ' and its rule, for event ' || event_key FROM "
+			"(SELECT r.automation_run_id, r.entity, r.record_id, r.event_key, entry, version, max(entry) OVER earlier AS last_entry, max(version) OVER earlier AS last_version FROM @automation_run r, "
+			"LATERAL (SELECT split_part(r.event_key, ':', 3)::bigint AS version, (to_jsonb(r) ->> 'queue_entry')::bigint AS entry) v WHERE entry IS NOT NULL AND outcome IN ('done', 'skipped') "
+			"AND event <> 'date_reached' WINDOW earlier AS (PARTITION BY automation_rule_id, entity, record_id, event ORDER BY automation_run_id "
+			"ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) o WHERE entry < last_entry AND version < last_version"}},
+	{"queue_overtaken", "automation_queue", {
+			.sql = "SELECT q.automation_queue_id, 'waits for event ' || q.event_key || ', but its rule ran for event ' || max(r.event_key) FROM @automation_queue q "
+			"JOIN @automation_run r USING (automation_rule_id, entity, record_id, event) WHERE r.outcome = 'done' AND q.event <> 'date_reached' "
+			"AND (to_jsonb(r) ->> 'queue_entry')::bigint > q.automation_queue_id AND split_part(r.event_key, ':', 3)::bigint > split_part(q.event_key, ':', 3)::bigint "
+			"GROUP BY q.automation_queue_id, q.event_key"}},
 	{"outbox_number_missing", "outbox_aggregate", {
 			.sql = "SELECT min(a.outbox_aggregate_id), a.aggregate_entity || ' ' || a.aggregate_id || ' had ' || a.last_number || ' events, numbers say ' "
 			"|| max(e.sequence_number) || ', of which there are ' || count(*) FROM @outbox_aggregate a "

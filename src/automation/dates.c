@@ -152,12 +152,12 @@ find_due(CrmOrganization *org, void *argument)
 		args[8].value = core_result(0, 2, TIMESTAMPTZARRAYOID, &args[8].isnull);
 	}
 	core_run_as_owner(org, core_intern(psprintf(
-		"INSERT INTO @automation_queue (automation_rule_id, entity, record_id, event, event_key, due_at) "
-		"SELECT $1, $2, k.id, 'date_reached', k.event_key, k.moment FROM (SELECT d.id, d.moment, "
-		"'date_reached:' || d.id || ':' || (extract(epoch FROM d.moment) * 1000000)::bigint AS event_key FROM %s) k "
+		"INSERT INTO @automation_queue (automation_rule_id, entity, record_id, event, event_key, event_order, due_at) "
+		"SELECT $1, $2, k.id, 'date_reached', 'date_reached:' || k.id || ':' || k.place, k.place, k.moment FROM (SELECT d.id, d.moment, "
+		"(extract(epoch FROM d.moment) * 1000000)::bigint AS place FROM %s) k "
 		"WHERE NOT EXISTS (SELECT FROM @automation_run r WHERE r.automation_rule_id = $1 AND r.event = 'date_reached' "
-		"AND r.outcome IN ('done', 'skipped') AND r.event_key = k.event_key) "
-		"AND NOT EXISTS (SELECT FROM @automation_queue q WHERE q.automation_rule_id = $1 AND q.event_key = k.event_key) "
+		"AND r.outcome IN ('done', 'skipped') AND r.event_key = 'date_reached:' || k.id || ':' || k.place) "
+		"AND NOT EXISTS (SELECT FROM @automation_queue q WHERE q.automation_rule_id = $1 AND q.event_key = 'date_reached:' || k.id || ':' || k.place) "
 		"ORDER BY k.moment, k.id LIMIT $7 ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
 		is_foreign ? "unnest($8, $9) d(id, moment)" : due), types), "automation_queue", args);
 }

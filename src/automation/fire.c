@@ -433,6 +433,8 @@ keep_row(CrmFiring *firing, TupleTableSlot *old_row, TupleTableSlot *new_row)
 	row->version = firing->serial != 0 ? firing->serial
 		: version > 0 ? DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull))
 		: automation_serial(firing->org);
+	row->order = version > 0 ? DatumGetInt64(slot_getattr(new_row ? new_row : old_row, version, &isnull)) : row->version;
+	row->entry = firing->entry;
 	row->new_tuple = new_row ? ExecCopySlotHeapTuple(new_row) : NULL;
 	row->old_tuple = old_row ? ExecCopySlotHeapTuple(old_row) : NULL;
 	MemoryContextSwitchTo(caller);

@@ -3,12 +3,17 @@
  *	  Rules with timing queued: put in the queue in the transaction of the
  *	  change, run after it, once for each rule and event.
  *
- * Entries are claimed in the order in which they are due, and locked until the
- * commit, so that workers share the queue. Those of one rule are done together
- * in one subtransaction, but entries of one record keep their order, and none
- * is with another of its record in one set. Should the set fail, each of it is
- * done by itself. An entry goes in the transaction that did its actions: a
- * crash undoes both or none.
+ * The head of a record's entries, the first by event_order, whatever its state,
+ * is the lock of the record: who holds it until the commit works off what is
+ * due for that record, and others pass the record over. So entries of one
+ * record keep their order, that of its versions, whoever works and whenever
+ * their transactions began. One that failed or is dead holds up the later ones
+ * of its record and rule.
+ *
+ * Entries of one rule are done together in one subtransaction, none with
+ * another of its record in one set. Should the set fail, each of it is done by
+ * itself. An entry goes in the transaction that did its actions: a crash undoes
+ * both or none.
  */
 #include "postgres.h"
 
@@ -17,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
+#include "pgstat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -50,8 +56,18 @@ typedef struct Entry
 	bool		no_row[2];
 	HeapTuple	new_tuple;
 	HeapTuple	old_tuple;
-	bool		is_done;
+	int64		before;			/* the entry of its record and rule before it, 0 = none */
+	bool		is_done;		/* in this round, or left for a later one */
+	bool		is_left;
 } Entry;
+
+/* The records that were claimed and have several entries, in the order in which they are due. */
+typedef struct Records
+{
+	int64	   *ids;
+	Datum	   *entities;
+	int			n;
+} Records;
 
 /* Entries of one rule that are done together; none is of another one's record. */
 typedef struct Batch
@@ -59,6 +75,8 @@ typedef struct Batch
 	CrmOrganization *org;
 	Entry	  **entries;
 	int			n;
+	Entry	   *claimed;		/* all of the round */
+	int			n_claimed;
 } Batch;
 
 /* What a call of run_due_automation() is to do, and did. */
@@ -77,12 +95,19 @@ typedef struct RecordKey
 /* the entry that is done by itself now or was last, for the worker that cancels what takes too long; 0 = none */
 int64		automation_entry_in_work = 0;
 
+/* this process is a background worker, and tells what it does */
+bool		automation_is_worker = false;
+
 static Datum row_texts(CrmFiring *firing, const CrmMatches *matches, bool is_new);
 static bool has_flat_columns(TupleDesc desc);
 static void run_due(CrmOrganization *org, void *argument);
 static int	run_round(CrmOrganization *org, int limit);
 static Entry *claim(CrmOrganization *org, int limit, int *n);
-static int	select_in_order(CrmOrganization *org, int limit);
+static Entry *claim_records(CrmOrganization *org, int limit, Datum passed_over, Records *records, int *n);
+static void claim_entries(CrmOrganization *org, int limit, const Records *records, Entry *entries, int *n);
+static bool is_next(const Entry *entries, int n, const Entry *entry);
+static bool is_of_record(const Entry *a, const Entry *b);
+static uint64 run_by_index(CrmOrganization *org, CrmStatement *statement, const CrmValue *args);
 static void read_entry(CrmOrganization *org, uint64 i, Entry *entry);
 static int	next_batch(Entry *entries, int n, Entry **batch);
 static bool go_together(const Entry *a, const Entry *b);
@@ -100,34 +125,59 @@ static void log_skipped(Batch *batch);
 static void delete_batch(const Batch *batch);
 static Datum batch_ids(const Batch *batch, bool of_records);
 static void keep_entry(CrmOrganization *org, Entry *entry, const char *problem);
+static void leave_followers(const Batch *batch, const Entry *failed);
+static void report(const Batch *batch);
+static void require_dead(CrmOrganization *org, int64 id, const char *call);
 
 static CrmStatement insert_entries = {
-	.sql = "INSERT INTO @automation_queue (automation_rule_id, entity, record_id, event, event_key, new_row, old_row, due_at, depth) "
-	"SELECT $1, $2, r.id, $3, $3 || ':' || r.id || ':' || r.version, r.n::jsonb, r.o::jsonb, $8, $9 "
-	"FROM unnest($4, $5, $6, $7) r(id, version, n, o) ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
-	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID}
+	.sql = "INSERT INTO @automation_queue (automation_rule_id, entity, record_id, event, event_key, event_order, new_row, old_row, due_at, depth) "
+	"SELECT $1, $2, r.id, $3, $3 || ':' || r.id || ':' || r.version, r.place, r.n::jsonb, r.o::jsonb, $9, $10 "
+	"FROM unnest($4, $5, $6, $7, $8) r(id, version, place, n, o) ON CONFLICT (automation_rule_id, event_key) DO NOTHING",
+	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZOID, INT4OID}
 };
-/* entries of a rule that is switched off wait until it is switched on */
-static CrmStatement select_due = {
-	.sql = "SELECT q.automation_queue_id, q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, q.attempts, q.depth, "
-	"q.new_row, q.old_row FROM @automation_queue q WHERE q.state = 'pending' AND q.due_at <= $1 "
-	"AND (SELECT r.is_active FROM @automation_rule r WHERE r.automation_rule_id = q.automation_rule_id) "
-	"ORDER BY q.due_at, q.automation_queue_id LIMIT $2 FOR UPDATE OF q SKIP LOCKED",
-	.argtypes = {TIMESTAMPTZOID, INT4OID}
+
+#define ENTRY_COLUMNS "q.automation_queue_id, q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, q.attempts, q.depth, q.new_row, q.old_row"
+
+/* p is of the record of q */
+#define OF_RECORD "p.record_id = q.record_id AND p.entity = q.entity"
+#define EARLIER "(p.event_order, p.automation_queue_id) < (q.event_order, q.automation_queue_id)"
+#define LATER "(p.event_order, p.automation_queue_id) > (q.event_order, q.automation_queue_id)"
+
+/* q may be run at $1, unless it is in line behind one that will be too; entries of a rule that is switched off wait until it is switched on */
+#define IS_DUE "q.state = 'pending' AND q.due_at <= $1 " \
+	"AND (SELECT r.is_active FROM @automation_rule r WHERE r.automation_rule_id = q.automation_rule_id) " \
+	"AND NOT EXISTS (SELECT FROM @automation_queue p WHERE p.attempts > 0 AND " OF_RECORD " AND p.automation_rule_id = q.automation_rule_id " \
+	"AND " EARLIER " AND (p.state = 'dead' OR p.due_at > $1)) "
+
+/* locks what is due and the heads of its records, but for those in $3, and tells which is all that its record has */
+static CrmStatement lock_records = {
+	.sql = "SELECT " ENTRY_COLUMNS ", h.automation_queue_id = q.automation_queue_id AND NOT EXISTS (SELECT FROM @automation_queue p "
+	"WHERE " OF_RECORD " AND " LATER ") FROM @automation_queue q JOIN @automation_queue h ON h.automation_queue_id = "
+	"(SELECT p.automation_queue_id FROM @automation_queue p WHERE " OF_RECORD " ORDER BY p.event_order, p.automation_queue_id LIMIT 1) "
+	"WHERE " IS_DUE "AND q.record_id <> ALL ($3) ORDER BY q.due_at, q.automation_queue_id LIMIT $2 FOR UPDATE OF h, q SKIP LOCKED",
+	.argtypes = {TIMESTAMPTZOID, INT4OID, INT8ARRAYOID}
+};
+
+/* what is due of records $3, $4 that are locked, in order; what somebody holds by hand is passed over, and what is behind it left in claim_entries() */
+static CrmStatement lock_entries = {
+	.sql = "SELECT e.* FROM unnest($3, $4) r(record_id, entity), LATERAL (SELECT " ENTRY_COLUMNS ", (SELECT p.automation_queue_id FROM @automation_queue p "
+	"WHERE " OF_RECORD " AND p.automation_rule_id = q.automation_rule_id AND " EARLIER
+	" ORDER BY p.event_order DESC, p.automation_queue_id DESC LIMIT 1) FROM @automation_queue q WHERE q.record_id = r.record_id AND q.entity = r.entity "
+	"AND " IS_DUE "ORDER BY q.event_order, q.automation_queue_id LIMIT $2 FOR UPDATE OF q SKIP LOCKED) e LIMIT $2",
+	.argtypes = {TIMESTAMPTZOID, INT4OID, INT8ARRAYOID, TEXTARRAYOID}
 };
 static CrmStatement select_entry = {
-	.sql = "SELECT q.automation_queue_id, q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, q.attempts, q.depth, "
-	"q.new_row, q.old_row FROM @automation_queue q WHERE q.automation_queue_id = $1 AND q.state = 'pending' FOR UPDATE OF q SKIP LOCKED",
+	.sql = "SELECT " ENTRY_COLUMNS " FROM @automation_queue q WHERE q.automation_queue_id = $1 AND q.state = 'pending' FOR UPDATE OF q SKIP LOCKED",
 	.argtypes = {INT8OID}
 };
 static CrmStatement insert_skipped = {
 	.sql = "INSERT INTO @automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, depth, "
-	"outcome, detail, attempt) SELECT q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, $2, $2, q.depth, 'skipped', "
-	"'its condition does not hold, or the record or its date is gone', q.attempts + 1 FROM @automation_queue q "
+	"outcome, detail, attempt, queue_entry) SELECT q.automation_rule_id, q.entity, q.record_id, q.event, q.event_key, $2, $2, q.depth, 'skipped', "
+	"$3, q.attempts + $4, q.automation_queue_id FROM @automation_queue q "
 	"WHERE q.automation_queue_id = ANY ($1) AND NOT EXISTS (SELECT FROM @automation_run r "
 	"WHERE r.automation_rule_id = q.automation_rule_id AND r.event = 'date_reached' AND r.event_key = q.event_key "
 	"AND r.outcome IN ('done', 'skipped'))",
-	.argtypes = {INT8ARRAYOID, TIMESTAMPTZOID}
+	.argtypes = {INT8ARRAYOID, TIMESTAMPTZOID, TEXTOID, INT4OID}
 };
 static CrmStatement delete_entries = {
 	.sql = "DELETE FROM @automation_queue WHERE automation_queue_id = ANY ($1)",
@@ -148,6 +198,7 @@ static CrmStatement revive_entry = {
 
 PG_FUNCTION_INFO_V1(automation_run_due);
 PG_FUNCTION_INFO_V1(automation_retry_dead);
+PG_FUNCTION_INFO_V1(automation_discard_dead);
 
 /* automation_enqueue puts the rows of a queued rule in the queue; inside SPI. */
 void
@@ -155,17 +206,19 @@ automation_enqueue(CrmFiring *firing, CrmRule *rule, const CrmMatches *matches)
 {
 	int64	   *ids = palloc(sizeof(int64) * matches->n);
 	int64	   *versions = palloc(sizeof(int64) * matches->n);
+	int64	   *places = palloc(sizeof(int64) * matches->n);
 
 	for (int i = 0; i < matches->n; i++)
 	{
 		ids[i] = firing->rows[matches->rows[i]].id;
 		versions[i] = firing->rows[matches->rows[i]].version;
+		places[i] = firing->rows[matches->rows[i]].order;
 	}
 	{
 		CrmValue	args[] = {
 			CRM_INT8(rule->id), core_text_value(rule->entity), core_text_value(rule->event),
 			CRM_DATUM(core_int8_array(ids, matches->n)), CRM_DATUM(core_int8_array(versions, matches->n)),
-			CRM_DATUM(row_texts(firing, matches, true)), CRM_DATUM(row_texts(firing, matches, false)),
+			CRM_DATUM(core_int8_array(places, matches->n)), CRM_DATUM(row_texts(firing, matches, true)), CRM_DATUM(row_texts(firing, matches, false)),
 			CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(firing->depth)
 		};
 
@@ -248,6 +301,7 @@ automation_work(CrmOrganization *org, int limit)
 	int			ran = 0;
 	int			n;
 
+	core_require_current(org->oid);
 	SPI_connect();
 	automation_find_dates(org, limit);
 	SPI_finish();
@@ -269,45 +323,142 @@ run_round(CrmOrganization *org, int limit)
 
 	SPI_connect();
 	entries = claim(org, limit, &n);
+	batch.claimed = entries;
+	batch.n_claimed = n;
 	batch.entries = palloc(sizeof(Entry *) * Max(n, 1));
 	while ((batch.n = next_batch(entries, n, batch.entries)) > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
 		run_batch(&batch);
 	}
+	for (int i = 0; i < batch.n_claimed; i++)
+		n -= entries[i].is_left;
 	SPI_finish();
 	return n;
 }
 
-/* claim locks the next entries that are due and that nobody else works on. */
+/*
+ * claim locks the next records that nobody else works on, and what is due of
+ * them. When another changed all of these meanwhile it looks for more.
+ */
 static Entry *
 claim(CrmOrganization *org, int limit, int *n)
 {
-	Entry	   *entries;
+	Records		records = {0};
+	int64	   *passed_over = NULL;
+	int			n_passed = 0;
 
-	*n = select_in_order(org, limit);
-	entries = palloc0(sizeof(Entry) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		read_entry(org, i, &entries[i]);
+	for (;;)
+	{
+		Entry	   *entries = claim_records(org, limit, core_int8_array(passed_over, n_passed), &records, n);
+
+		if (records.n > 0)
+			claim_entries(org, limit - *n, &records, entries, n);
+		if (*n > 0 || records.n == 0)
+			return entries;
+		passed_over = passed_over == NULL ? palloc(sizeof(int64) * records.n)
+			: repalloc_huge(passed_over, sizeof(int64) * (n_passed + records.n));
+		memcpy(passed_over + n_passed, records.ids, sizeof(int64) * records.n);
+		n_passed += records.n;
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* claim_records locks the heads of records that have something due. Of most records the head is all there is; those that have more are named once. */
+static Entry *
+claim_records(CrmOrganization *org, int limit, Datum passed_over, Records *records, int *n)
+{
+	CrmValue	args[] = {CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(limit), CRM_DATUM(passed_over)};
+	int			found = run_by_index(org, &lock_records, args);
+	Entry	   *entries = palloc0(sizeof(Entry) * (limit + 1));
+	HASHCTL		ctl = {.keysize = sizeof(RecordKey), .entrysize = sizeof(RecordKey), .hcxt = CurrentMemoryContext};
+	HTAB	   *known = hash_create("sales_crm records", 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	*n = 0;
+	*records = (Records) {.ids = palloc(sizeof(int64) * (found + 1)), .entities = palloc(sizeof(Datum) * (found + 1))};
+	for (int i = 0; i < found; i++)
+	{
+		RecordKey	key = {.id = core_result_int8(i, 4)};
+		bool		is_known;
+
+		read_entry(org, i, &entries[*n]);
+		if (core_result_bool(i, 11))
+		{
+			(*n)++;
+			continue;
+		}
+		strlcpy(key.entity, entries[*n].entity, NAMEDATALEN);
+		hash_search(known, &key, HASH_ENTER, &is_known);
+		if (is_known)
+			continue;
+		records->ids[records->n] = key.id;
+		records->entities[records->n++] = CStringGetTextDatum(entries[*n].entity);
+	}
+	hash_destroy(known);
 	return entries;
 }
 
-/* select_in_order has the index give the order: a sort would read the whole queue for each claim. */
-static int
-select_in_order(CrmOrganization *org, int limit)
+/* claim_entries locks what is due of records that have more, each after those before it of its record and rule, or not at all. */
+static void
+claim_entries(CrmOrganization *org, int limit, const Records *records, Entry *entries, int *n)
 {
-	CrmValue	args[] = {CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(limit)};
-	bool		before = enable_sort;
-	int			n;
+	CrmValue	args[] = {
+		CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(limit), CRM_DATUM(core_int8_array(records->ids, records->n)),
+		CRM_DATUM(PointerGetDatum(construct_array(records->entities, records->n, TEXTOID, -1, false, TYPALIGN_INT)))
+	};
+	int			found = run_by_index(org, &lock_entries, args);
 
+	for (int i = 0; i < found; i++)
+	{
+		read_entry(org, i, &entries[*n]);
+		entries[*n].before = core_result_int8(i, 11);
+		if (is_next(entries, *n, &entries[*n]))
+			(*n)++;
+	}
+}
+
+/* is_next tells that the entry before it, of its record and rule, is among those that were claimed, or that there is none. */
+static bool
+is_next(const Entry *entries, int n, const Entry *entry)
+{
+	for (int i = n - 1; entry->before != 0 && i >= 0 && is_of_record(&entries[i], entry); i--)
+	{
+		if (entries[i].id == entry->before)
+			return true;
+	}
+	return entry->before == 0;
+}
+
+static bool
+is_of_record(const Entry *a, const Entry *b)
+{
+	return a->record_id == b->record_id && strcmp(a->entity, b->entity) == 0;
+}
+
+/*
+ * run_by_index has indexes give rows and their order, whatever the statistics
+ * say: a plan that was made while the queue was empty would read it as a
+ * whole for each claim when it is full, and a sort always would.
+ */
+static uint64
+run_by_index(CrmOrganization *org, CrmStatement *statement, const CrmValue *args)
+{
+	static bool *const others[] = {&enable_sort, &enable_seqscan, &enable_bitmapscan, &enable_hashjoin, &enable_mergejoin};
+	bool		before[lengthof(others)] = {false};
+	uint64		n;
+
+	for (int i = 0; i < lengthof(others); i++)
+		before[i] = *others[i];
 	PG_TRY();
 	{
-		enable_sort = false;
-		n = core_run_as_owner(org, &select_due, "automation_queue", args);
+		for (int i = 0; i < lengthof(others); i++)
+			*others[i] = false;
+		n = core_run_as_owner(org, statement, "automation_queue", args);
 	}
 	PG_FINALLY();
 	{
-		enable_sort = before;
+		for (int i = 0; i < lengthof(others); i++)
+			*others[i] = before[i];
 	}
 	PG_END_TRY();
 	return n;
@@ -382,16 +533,21 @@ run_batch(Batch *batch)
 		return;
 	}
 	automation_entry_in_work = batch->n == 1 ? batch->entries[0]->id : 0;
+	report(batch);
 	problem = attempt_batch(batch);
 	if (problem == NULL)
 		delete_batch(batch);
 	else if (batch->n == 1)
+	{
 		keep_entry(batch->org, batch->entries[0], problem);
+		leave_followers(batch, batch->entries[0]);
+	}
 	else
 	{
 		for (int i = 0; i < batch->n; i++)
 		{
-			Batch		single = {.org = batch->org, .entries = &batch->entries[i], .n = 1};
+			Batch		single = {.org = batch->org, .entries = &batch->entries[i], .n = 1,
+				.claimed = batch->claimed, .n_claimed = batch->n_claimed};
 
 			CHECK_FOR_INTERRUPTS();
 			run_batch(&single);
@@ -530,6 +686,7 @@ fire_batch(CrmFiring *firing, void *argument)
 		Entry	   *entry = batch->entries[i];
 
 		firing->serial = entry->version;
+		firing->entry = entry->id;
 		if (entry->new_tuple || entry->old_tuple)
 			automation_offer_tuples(firing, entry->old_tuple, entry->new_tuple);
 	}
@@ -539,7 +696,10 @@ fire_batch(CrmFiring *firing, void *argument)
 static void
 log_skipped(Batch *batch)
 {
-	CrmValue	args[] = {CRM_DATUM(batch_ids(batch, false)), CRM_DATUM(TimestampTzGetDatum(core_now()))};
+	CrmValue	args[] = {
+		CRM_DATUM(batch_ids(batch, false)), CRM_DATUM(TimestampTzGetDatum(core_now())),
+		core_text_value("its condition does not hold, or the record or its date is gone"), CRM_INT4(1)
+	};
 
 	core_run_as_owner(batch->org, &insert_skipped, "automation_run", args);
 }
@@ -575,14 +735,47 @@ keep_entry(CrmOrganization *org, Entry *entry, const char *problem)
 		core_text_value(is_dead ? "dead" : "pending"), CRM_DATUM(TimestampTzGetDatum(due))
 	};
 
+	CrmRun		run = {
+		.rule_id = entry->rule->id, .entity = entry->entity, .record_id = entry->record_id, .event = entry->event,
+		.event_key = entry->event_key, .outcome = is_dead ? "dead" : "failed", .detail = problem,
+		.attempt = attempts, .depth = entry->depth, .entry = entry->id
+	};
+
 	core_run_as_owner(org, &delay_entry, "automation_queue", args);
-	automation_log_queued(org, entry->rule, entry->record_id, entry->event_key, is_dead ? "dead" : "failed",
-						  problem, attempts, entry->depth);
+	automation_log_queued(org, &run);
 	if (is_dead)
 		ereport(LOG,
 				(errmsg("automation rule \"%s\" is given up for %s %lld after %d tries", entry->rule->name,
 						entry->entity, (long long) entry->record_id, attempts),
 				 errdetail("%s", problem)));
+}
+
+/* leave_followers puts off what stands behind an entry that failed, of its record and rule. */
+static void
+leave_followers(const Batch *batch, const Entry *failed)
+{
+	for (int i = 0; i < batch->n_claimed; i++)
+	{
+		Entry	   *entry = &batch->claimed[i];
+
+		if (entry->is_done || entry->rule != failed->rule || !is_of_record(entry, failed))
+			continue;
+		entry->is_done = true;
+		entry->is_left = true;
+	}
+}
+
+/* report tells pg_stat_activity what the background worker does: for whom, which rule, for what. */
+static void
+report(const Batch *batch)
+{
+	const Entry *first = batch->entries[0];
+
+	if (!automation_is_worker)
+		return;
+	pgstat_report_activity(STATE_RUNNING, batch->n == 1
+		? psprintf("%s: rule \"%s\" for %s %lld", batch->org->name, first->rule->name, first->entity, (long long) first->record_id)
+		: psprintf("%s: rule \"%s\" for %d of %s", batch->org->name, first->rule->name, batch->n, first->entity));
 }
 
 /* automation_keep_entry notes the failure of an entry whose transaction is gone. */
@@ -617,6 +810,32 @@ automation_retry_dead(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id), CRM_DATUM(TimestampTzGetDatum(core_now()))};
 
+	require_dead(org, id, "retry_dead_automation");
+	core_run_as_owner(org, &revive_entry, "automation_queue", args);
+	return core_end_text("pending");
+}
+
+/* automation_discard_dead takes an entry that was given up out of the queue, and what it held up goes on. */
+Datum
+automation_discard_dead(PG_FUNCTION_ARGS)
+{
+	int64		id = core_id_argument(fcinfo, 0, "automation_queue_id");
+	CrmOrganization *org = core_begin();
+	Datum		ids = core_int8_array(&id, 1);
+	CrmValue	args[] = {CRM_DATUM(ids), CRM_DATUM(TimestampTzGetDatum(core_now())), core_text_value("discard_dead_automation() took it out of the queue"), CRM_INT4(0)};
+
+	require_dead(org, id, "discard_dead_automation");
+	core_run_as_owner(org, &insert_skipped, "automation_run", args);
+	core_run_as_owner(org, &delete_entries, "automation_queue", args);
+	return core_end_text("discarded");
+}
+
+/* require_dead locks an entry and refuses one that was not given up. */
+static void
+require_dead(CrmOrganization *org, int64 id, const char *call)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+
 	automation_require_admin(org, "automation_queue");
 	if (core_run_as_owner(org, &select_state, "automation_queue", args) == 0)
 		core_refuse_unknown("automation_queue", id);
@@ -625,8 +844,6 @@ automation_retry_dead(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
 				 errmsg("entry %lld of the queue is not dead", (long long) id),
 				 errdetail("It is pending and will be run when it is due."),
-				 errhint("Only entries of state dead in table automation_queue are tried again by this call."),
+				 errhint("%s() is for entries of state dead in table automation_queue.", call),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "automation_queue")));
-	core_run_as_owner(org, &revive_entry, "automation_queue", args);
-	return core_end_text("pending");
 }

@@ -164,6 +164,8 @@ typedef struct CrmRuleRow
 {
 	int64		id;
 	int64		version;
+	int64		order;			/* its place among the events of the record */
+	int64		entry;			/* of the queue that it is done for, 0 = none */
 	HeapTuple	new_tuple;
 	HeapTuple	old_tuple;
 } CrmRuleRow;
@@ -190,6 +192,7 @@ typedef struct CrmFiring
 	int			size;
 	char	   *changed;		/* per column of the row at hand: 0 = not looked, 1 = no, 2 = yes */
 	int64		serial;			/* stands for the version when the event is no change of a row */
+	int64		entry;			/* of the queue, of the row at hand */
 	int			attempt;
 	int			depth;			/* 1 = a user's change */
 	bool		skips_watch;	/* any row will do, whatever changed */
@@ -271,10 +274,25 @@ extern char *automation_expression_parameter(CrmActionRow *row, const char *key,
 extern void automation_pairs(CrmActionRow *row, const char *key, List **names, List **texts);
 
 /* ---- the log and the journal (run.c) ---- */
+
+/* One run of an entry of the queue, for the log. */
+typedef struct CrmRun
+{
+	int64		rule_id;
+	const char *entity;
+	int64		record_id;
+	const char *event;
+	const char *event_key;
+	const char *outcome;
+	const char *detail;
+	int			attempt;
+	int			depth;
+	int64		entry;
+} CrmRun;
+
 extern void automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches,
 						   const char *outcome, const char *detail, TimestampTz started);
-extern void automation_log_queued(CrmOrganization *org, const CrmRule *rule, int64 id, const char *event_key,
-								  const char *outcome, const char *detail, int attempt, int depth);
+extern void automation_log_queued(CrmOrganization *org, const CrmRun *run);
 extern int64 automation_serial(CrmOrganization *org);
 
 typedef void (*CrmJournal) (void *state, const char *entity, int64 record_id,
@@ -287,6 +305,7 @@ extern void automation_note(const char *entity, int64 record_id, const char *act
 /* ---- the queue (queue.c) ---- */
 extern void automation_enqueue(CrmFiring *firing, CrmRule *rule, const CrmMatches *matches);
 extern int64 automation_entry_in_work;
+extern bool automation_is_worker;
 extern int	automation_work(CrmOrganization *org, int limit);
 extern void automation_keep_entry(CrmOrganization *org, int64 id, const char *problem);
 

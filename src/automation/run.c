@@ -20,16 +20,16 @@ void	   *automation_journal_state = NULL;
 /* started_at is the transaction's time, ended_at so much later as the rule took */
 static CrmStatement insert_runs = {
 	.sql = "INSERT INTO @automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, "
-	"depth, outcome, detail, attempt) "
-	"SELECT $1, $2, r.id, $3, $3 || ':' || r.id || ':' || r.version, $6, $7, $8, $9, $10, $11 "
-	"FROM unnest($4, $5) r(id, version)",
+	"depth, outcome, detail, attempt, queue_entry) "
+	"SELECT $1, $2, r.id, $3, $3 || ':' || r.id || ':' || r.version, $6, $7, $8, $9, $10, $11, r.entry "
+	"FROM unnest($4, $5, $12) r(id, version, entry)",
 	.argtypes = {INT8OID, TEXTOID, TEXTOID, INT8ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-	INT4OID, TEXTOID, TEXTOID, INT4OID}
+	INT4OID, TEXTOID, TEXTOID, INT4OID, INT8ARRAYOID}
 };
 static CrmStatement insert_run = {
 	.sql = "INSERT INTO @automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, "
-	"depth, outcome, detail, attempt) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10)",
-	.argtypes = {INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, INT4OID}
+	"depth, outcome, detail, attempt, queue_entry) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11)",
+	.argtypes = {INT8OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, INT4OID, INT8OID}
 };
 
 /* rows of date_reached stay as long as dates.c looks back */
@@ -47,12 +47,14 @@ automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches
 {
 	int64	   *ids = palloc(sizeof(int64) * matches->n);
 	int64	   *versions = palloc(sizeof(int64) * matches->n);
+	int64	   *entries = palloc(sizeof(int64) * matches->n);
 	TimestampTz begun = core_now();
 
 	for (int i = 0; i < matches->n; i++)
 	{
 		ids[i] = firing->rows[matches->rows[i]].id;
 		versions[i] = firing->rows[matches->rows[i]].version;
+		entries[i] = firing->rows[matches->rows[i]].entry;
 	}
 	{
 		CrmValue	args[] = {
@@ -60,7 +62,8 @@ automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches
 			CRM_DATUM(core_int8_array(ids, matches->n)), CRM_DATUM(core_int8_array(versions, matches->n)),
 			CRM_DATUM(TimestampTzGetDatum(begun)),
 			CRM_DATUM(TimestampTzGetDatum(begun + (GetCurrentTimestamp() - started))),
-			CRM_INT4(firing->depth), core_text_value(outcome), core_text_value(detail), CRM_INT4(firing->attempt + 1)
+			CRM_INT4(firing->depth), core_text_value(outcome), core_text_value(detail), CRM_INT4(firing->attempt + 1),
+			entries[0] == 0 ? CRM_NULL : CRM_DATUM(core_int8_array(entries, matches->n))
 		};
 
 		core_run_as_owner(firing->org, &insert_runs, "automation_run", args);
@@ -71,13 +74,12 @@ automation_log(CrmFiring *firing, const CrmRule *rule, const CrmMatches *matches
 
 /* automation_log_queued writes the row of one queued run; inside SPI. */
 void
-automation_log_queued(CrmOrganization *org, const CrmRule *rule, int64 id, const char *event_key,
-					  const char *outcome, const char *detail, int attempt, int depth)
+automation_log_queued(CrmOrganization *org, const CrmRun *run)
 {
 	CrmValue	args[] = {
-		CRM_INT8(rule->id), core_text_value(rule->entity), CRM_INT8(id), core_text_value(rule->event),
-		core_text_value(event_key), CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(depth),
-		core_text_value(outcome), core_text_value(detail), CRM_INT4(attempt)
+		CRM_INT8(run->rule_id), core_text_value(run->entity), CRM_INT8(run->record_id), core_text_value(run->event),
+		core_text_value(run->event_key), CRM_DATUM(TimestampTzGetDatum(core_now())), CRM_INT4(run->depth),
+		core_text_value(run->outcome), core_text_value(run->detail), CRM_INT4(run->attempt), CRM_INT8(run->entry)
 	};
 
 	core_run_as_owner(org, &insert_run, "automation_run", args);

@@ -8,6 +8,7 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'function', 'dry_run'),
     ('admin', 'function', 'run_due_automation'),
     ('admin', 'function', 'retry_dead_automation'),
+    ('admin', 'function', 'discard_dead_automation'),
     ('admin', 'function', 'purge_automation_run'),
     ('admin', 'function', 'read_outbox'),
     ('admin', 'function', 'acknowledge_outbox'),
@@ -18,7 +19,9 @@ INSERT INTO access_rule (access_level, object_kind, object_name) VALUES
     ('admin', 'reading', 'automation_run'),
     ('admin', 'reading', 'automation_worker'),
     ('admin', 'reading', 'automation_worker_status'),
+    ('admin', 'reading', 'automation_queue_waiting'),
     ('admin', 'reading', 'outbox_event'),
+    ('admin', 'reading', 'outbox_reading'),
     ('admin', 'reading', 'outbox_aggregate');
 
 INSERT INTO access_rule (access_level, object_kind, object_name) VALUES

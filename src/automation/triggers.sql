@@ -14,6 +14,7 @@ CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON automation_work
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON automation_queue FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON outbox_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON outbox_consumer FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON outbox_reading FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 
 -- Territories, calendars and policies. Territories are kept in memory here too.
 CREATE OR REPLACE TRIGGER t90_config_changed AFTER INSERT OR UPDATE OR DELETE ON territory FOR EACH ROW EXECUTE FUNCTION config_changed();

@@ -98,6 +98,7 @@ void
 automation_turns_begin(void)
 {
 	timeout = RegisterTimeout(USER_TIMEOUT, time_is_up);
+	automation_is_worker = true;
 }
 
 /* automation_take_turn does one batch for an organization; true when it may have more to do at once. */

@@ -2,7 +2,7 @@
 BEGIN;
 \ir ../lib/pgtap.sql
 \ir ../lib/automation.sql
-SELECT plan(55);
+SELECT plan(72);
 \ir ../lib/automation_log.sql
 ALTER TABLE crm.tap_log ALTER what SET NOT NULL;
 SELECT set_config('tap.seen', '0', true) AS seen \gset
@@ -90,6 +90,44 @@ UPDATE crm.automation_rule SET event = 'on_demand' WHERE name = 'first';
 SELECT is(ran || pg_temp.logged() || pg_temp.outcomes(), '2b51 done1, 1 skipped1', 'a rule that became another one skips what it once waited for') FROM sales_crm.run_due_automation();
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
 
+-- The version counts, also where a rule changes the record before the queue has the change that fired it.
+SELECT pg_temp.no_rules() \gset
+SELECT pg_temp.log_rule('each version', 'updated', 'new.row_version - ' || row_version, sort => 2) FROM crm.lead WHERE lead_id = :lead_id \gset
+SELECT pg_temp.rule('warm up', 'lead', 'updated', 'new.rating IS DISTINCT FROM ''hot''', ARRAY['{"set_columns": {"set": {"rating": "''hot''"}}}']::jsonb[], sort => 1) \gset
+UPDATE crm.lead SET description = '6' WHERE lead_id = :lead_id;
+SELECT is(string_agg(substring(event_key FROM '[0-9]+$')::bigint - event_order || '', ' '), '0 0', 'the place among those of the record is the version') FROM crm.automation_queue;
+SELECT is(ran || ' ' || pg_temp.logged(), '2 1, 2', 'one after the other, at one call') FROM sales_crm.run_due_automation();
+SELECT is(count(*), 2::bigint, 'the log names the entries') FROM crm.automation_run JOIN crm.automation_rule AS r USING (automation_rule_id) WHERE r.name = 'each version' AND queue_entry > 0;
+SELECT is(count(*), 0::bigint, 'and none for what ran at once') FROM crm.automation_run JOIN crm.automation_rule AS r USING (automation_rule_id) WHERE r.name = 'warm up' AND queue_entry IS NOT NULL;
+SELECT pg_temp.outcomes() \gset
+
+-- A dead entry stops its record for its rule; what is discarded is gone, and verify() sees what overtook another.
+SELECT pg_temp.no_rules() \gset
+UPDATE crm.organization_setting SET value = '1' WHERE name = 'automation_max_attempts';
+SELECT pg_temp.log_rule('dead one', 'updated', 'CASE WHEN new.description = ''bad'' THEN (1 / (length(new.description) - 3))::text ELSE new.description END') \gset
+UPDATE crm.lead SET description = 'bad' WHERE lead_id = :lead_id;
+UPDATE crm.lead SET description = 'behind' WHERE lead_id = :lead_id;
+SELECT is(ran, 1, 'what is behind a dead one is not taken') FROM sales_crm.run_due_automation();
+SELECT is(ran || pg_temp.logged(), '0', 'nor later') FROM sales_crm.run_due_automation();
+SELECT waits_for_id AS dead_id, automation_queue_id AS waiting_id FROM crm.automation_queue_waiting \gset
+SELECT pg_temp.refused(format('SELECT sales_crm.discard_dead_automation(%s)', :waiting_id), 'SC001', 'one that is not dead is not discarded');
+SELECT pg_temp.refused('SELECT sales_crm.discard_dead_automation(0)', 'P0002', 'an unknown one');
+SELECT pg_temp.refused('SELECT sales_crm.discard_dead_automation(NULL)', '22004', 'none');
+SELECT is(state, 'discarded', 'discard_dead_automation()') FROM sales_crm.discard_dead_automation(automation_queue_id => :dead_id);
+SELECT is(pg_temp.outcomes(), '1 dead1, 1 skipped1', 'the log tells of it');
+SELECT is(ran || pg_temp.logged() || pg_temp.outcomes(), '1behind1 done1', 'and what waited goes on') FROM sales_crm.run_due_automation();
+SELECT is_empty('SELECT * FROM sales_crm.verify()', 'verify() finds nothing');
+SAVEPOINT forged;
+INSERT INTO crm.automation_run (automation_rule_id, entity, record_id, event, event_key, started_at, ended_at, outcome, queue_entry)
+SELECT automation_rule_id, entity, record_id, event, 'updated:' || record_id || ':1', now(), now(), 'done', 1 FROM crm.automation_run WHERE queue_entry = :waiting_id;
+SELECT is((SELECT string_agg(check_name, ' ') FROM sales_crm.verify()), 'queue_order', 'verify() finds one that ran after a later one');
+ROLLBACK TO forged;
+INSERT INTO crm.automation_queue (automation_queue_id, automation_rule_id, entity, record_id, event, event_key, event_order, due_at)
+SELECT 1, automation_rule_id, entity, record_id, event, 'updated:' || record_id || ':1', 1, now() FROM crm.automation_run WHERE queue_entry = :waiting_id;
+SELECT is((SELECT string_agg(check_name, ' ') FROM sales_crm.verify()), 'queue_overtaken', 'and one that was overtaken');
+ROLLBACK TO forged;
+UPDATE crm.organization_setting SET value = '3' WHERE name = 'automation_max_attempts';
+
 -- What waits is kept as it was: a null of a JSON column too.
 SELECT pg_temp.no_rules() \gset
 ALTER TABLE crm.lead ADD COLUMN tap_extra jsonb, ADD COLUMN tap_tags text[];
@@ -135,6 +173,16 @@ SELECT is(ran || pg_temp.outcomes(), '11 failed1', 'one that fails') FROM sales_
 UPDATE crm.lead SET estimated_close_date = '2032-05-21' WHERE company_name = 'soon';
 SET LOCAL sales_crm.now = '2032-04-21 08:00+00';
 SELECT is(ran || pg_temp.outcomes(), '11 skipped2', 'is skipped when the date has moved meanwhile') FROM sales_crm.run_due_automation();
+-- A date that failed holds up no other rule of its record.
+SELECT pg_temp.no_rules() \gset
+INSERT INTO crm.automation_rule (name, entity, event, date_column, offset_interval) VALUES ('no date', 'lead', 'date_reached', 'estimated_close_date', '0');
+INSERT INTO crm.automation_action (automation_rule_id, action, parameters) SELECT automation_rule_id, 'create_record', '{"entity": "tap_log", "values": {"what": "NULL"}}' FROM crm.automation_rule;
+SELECT pg_temp.log_rule('at once', 'updated', 'new.description') \gset
+UPDATE crm.lead SET estimated_close_date = '2032-04-22', description = 'first' WHERE company_name = 'soon';
+SET LOCAL sales_crm.now = '2032-04-22 08:00+00';
+SELECT is(ran || pg_temp.logged(), '2first', 'the date is tried and fails') FROM sales_crm.run_due_automation();
+UPDATE crm.lead SET description = 'second' WHERE company_name = 'soon';
+SELECT is(ran || pg_temp.logged(), '1second', 'and its record goes on') FROM sales_crm.run_due_automation();
 -- Times, and the wall clock of the organization.
 SELECT pg_temp.no_rules() \gset
 SELECT is(count(*), 0::bigint, 'nothing waits') FROM crm.automation_queue;

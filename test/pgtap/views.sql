@@ -250,6 +250,16 @@ SET LOCAL ROLE pgtap_views_stranger;
 SELECT throws_ok('SELECT count(*) FROM bi_fact_lead', '42501', NULL, 'a right on the view alone gives nothing');
 RESET ROLE;
 
+-- The last change is the one with the last key: a transaction that waited for the record began before the one before it.
+INSERT INTO lead (company_name) VALUES ('Late') RETURNING lead_id AS late_id \gset
+SET LOCAL sales_crm.now = '2032-02-02 12:00+00';
+SELECT sales_crm.disqualify_lead(lead_id => :late_id) \gset
+SELECT sales_crm.reopen_lead(lead_id => :late_id) \gset
+SET LOCAL sales_crm.now = '2032-01-01 12:00+00';
+SELECT sales_crm.disqualify_lead(lead_id => :late_id) \gset
+SELECT is(closed_date, '2032-01-01', 'a lead was closed by its last change, whenever that began') FROM bi_fact_lead WHERE lead_id = :late_id;
+RESET sales_crm.now;
+
 SELECT is_empty('SELECT * FROM sales_crm.verify()', 'all invariants hold');
 SELECT * FROM finish();
 ROLLBACK;

@@ -93,7 +93,8 @@ is($node->safe_psql('shared', q{SELECT failed_turns, last_error ~ 'worker_time_l
 
 # Code that catches the cancel ends with the process.
 lead('mallory', 'Stubborn');
-ok($node->poll_query_until('shared', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'sales_crm worker' AND state = 'active' AND query = 'mallory_crm')}), 'one hangs for good')
+ok($node->poll_query_until('shared', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'sales_crm worker' AND state = 'active'
+	AND query = 'mallory_crm: rule "write" for lead ' || (SELECT lead_id FROM mallory_crm.lead WHERE last_name = 'Stubborn'))}), 'one hangs for good, and pg_stat_activity names the organization, the rule and the record')
 	or diag('it did not');
 for my $round (4 .. 6)
 {
