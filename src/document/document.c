@@ -26,7 +26,7 @@ static void keep_line(CrmRow *row);
 static void refuse_written(CrmRow *row) pg_attribute_noreturn();
 static void complete_document(CrmRow *row, CrmTicket *ticket, const CrmDocument *document);
 static void hold_deals(CrmRow *row);
-static char *next_free_number(CrmOrganization *org, const CrmDocument *document);
+static char *next_free_number(CrmRow *row, const CrmDocument *document);
 static bool is_in_use(CrmOrganization *org, const CrmDocument *document, const char *number);
 static void keep_number(CrmRow *row, const CrmDocument *document);
 static void fill_addresses(CrmRow *row);
@@ -336,7 +336,7 @@ static void
 keep_number(CrmRow *row, const CrmDocument *document)
 {
 	if (ROW_IS_INSERT(row) && row_is_null(row, document->number))
-		row_set_text(row, document->number, next_free_number(row->org, document));
+		row_set_text(row, document->number, next_free_number(row, document));
 	if (row_changed(row, document->number))
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
@@ -352,13 +352,14 @@ keep_number(CrmRow *row, const CrmDocument *document)
  * one number typed ahead would stop the series. A sequence goes on by itself.
  */
 static char *
-next_free_number(CrmOrganization *org, const CrmDocument *document)
+next_free_number(CrmRow *row, const CrmDocument *document)
 {
 	char	   *number;
 
 	do
-		number = core_next_number(org, document->series);
-	while (core_is_gapless(org, document->series) && is_in_use(org, document, number));
+		number = core_next_number(row->org, document->series);
+	while (core_is_gapless(row->org, document->series) &&
+		   is_in_use(core_organization_of(row->rel), document, number));	/* whatever it is called by now */
 	return number;
 }
 
