@@ -95,13 +95,15 @@ static CrmStatement find_canceled = {
 	.sql = "SELECT a.activity_id FROM " OF_SERIES " JOIN @activity a ON a.activity_id = i.activity_id "
 	"WHERE r.recurring_appointment_id = $1 AND a.instance_type = 'instance' AND " SERIES_STATE("a") " = 'canceled' "
 	"AND a.scheduled_start_at > $2 " SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
-	.argtypes = {INT8OID, TIMESTAMPTZOID}
+	.argtypes = {INT8OID, TIMESTAMPTZOID},
+	.locks = "appointments of a series"
 };
 static CrmStatement lock_future = {
 	.sql = DAYS_OF_SERIES "SELECT a.activity_id, d.day IS NULL FROM " OF_SERIES " JOIN @activity a ON a.activity_id = i.activity_id "
 	"LEFT JOIN d ON d.day = i.original_on WHERE r.recurring_appointment_id = $1 AND a.instance_type = 'instance' "
 	"AND " SERIES_STATE("a") " IN ('open', 'scheduled') AND a.scheduled_start_at > $3 " SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
-	.argtypes = {INT8OID, DATEOID, TIMESTAMPTZOID}
+	.argtypes = {INT8OID, DATEOID, TIMESTAMPTZOID},
+	.locks = "appointments of a series"
 };
 static CrmStatement delete_days = {
 	.sql = "DELETE FROM @recurring_appointment_day WHERE activity_id = ANY ($1)",

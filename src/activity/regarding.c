@@ -30,7 +30,7 @@ static void refuse_remaining(CrmRow *row, const char *entity, int64 id);
 	"WHERE a.regarding_entity = 'activity') "
 
 static CrmStatement lock_above = {
-	.sql = ABOVE "SELECT 1 FROM @activity WHERE activity_id IN (SELECT id FROM above) AND activity_id <> $1 ORDER BY activity_id FOR NO KEY UPDATE",
+	.sql = ABOVE "SELECT activity_id FROM @activity WHERE activity_id IN (SELECT id FROM above) AND activity_id <> $1 ORDER BY activity_id FOR NO KEY UPDATE",
 	.argtypes = {INT8OID, INT8OID}
 };
 static CrmStatement find_circle = {

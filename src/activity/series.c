@@ -57,7 +57,8 @@ static CrmStatement find_future = {
 	"JOIN @activity a ON a.activity_id = i.activity_id "
 	"WHERE r.activity_id = $1 AND " SERIES_STATE("a") " = $2 AND coalesce(a.scheduled_start_at, 'infinity') > $3 "
 	SERIES_ORDER("a") " FOR NO KEY UPDATE OF a",
-	.argtypes = {INT8OID, TEXTOID, TIMESTAMPTZOID}
+	.argtypes = {INT8OID, TEXTOID, TIMESTAMPTZOID},
+	.locks = "appointments of a series"
 };
 static CrmStatement move_appointments = {
 	.sql = "UPDATE @activity SET state = $2, status_reason = $3 WHERE activity_id = ANY ($1) AND state <> $2",

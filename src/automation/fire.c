@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "automation/rule.h"
+#include "core/lock.h"
 
 /* rows that are kept before rules run for them */
 #define CHUNK_ROWS 10000
@@ -534,6 +535,7 @@ automation_run_rule(CrmFiring *firing, int n)
 	const char *place = rule->place;	/* the same rule may run further up the stack */
 	CrmRights	rights;
 	ListCell   *cell;
+	int			before;
 
 	firing->current = rule;
 	firing->current_id = firing->rows[work.matches->rows[0]].id;
@@ -547,12 +549,14 @@ automation_run_rule(CrmFiring *firing, int n)
 		return;
 	}
 	automation_enter(rule, &rights);
+	before = core_lock_loosen();	/* rules lock what they are told to */
 	foreach(cell, firing->compiled[n]->actions)
 	{
 		work.action = lfirst(cell);
 		rule->place = psprintf("action %d, %s", foreach_current_index(cell) + 1, automation_action_name(work.action));
 		automation_do_action(&work);
 	}
+	core_lock_tighten(before);
 	automation_leave(&rights);
 	automation_log(firing, rule, work.matches, "done", NULL, started);
 	rule->place = place;

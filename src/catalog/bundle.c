@@ -16,7 +16,7 @@ static void refuse_member(CrmRow *row, const char *what);
 static void check_count(CrmRow *row);
 
 static CrmStatement find_bundle = {
-	.sql = "SELECT product_number, product_structure, state FROM @product WHERE product_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT product_number, product_structure, state, product_id FROM @product WHERE product_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement find_member = {

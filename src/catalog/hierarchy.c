@@ -44,7 +44,7 @@ static CrmStatement select_around = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_products = {
-	.sql = "SELECT 1 FROM @product WHERE product_id = ANY ($1) ORDER BY product_id FOR NO KEY UPDATE",
+	.sql = "SELECT product_id FROM @product WHERE product_id = ANY ($1) ORDER BY product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8ARRAYOID}
 };
 

@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 
 #include "core/core.h"
+#include "core/lock.h"
 
 static void end_reading(void *before);
 
@@ -99,6 +100,7 @@ CrmOrganization *
 core_begin(void)
 {
 	SPI_connect();
+	core_lock_begin();
 	return core_organization();
 }
 

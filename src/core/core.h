@@ -80,6 +80,7 @@ typedef struct CrmStatement
 	bool		is_report;		/* reads whole tables: planned as it comes */
 	bool		is_newest;		/* always reads under the newest snapshot, which the caller pushed */
 	bool		is_verbatim;	/* holds no marks: what users wrote may have an @ of its own */
+	const char *locks;			/* the object in the table of locks, unless it is the table that it locks */
 } CrmStatement;
 
 typedef struct CrmValue

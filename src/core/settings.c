@@ -19,6 +19,7 @@
 #include "utils/xml.h"
 
 #include "core/core.h"
+#include "core/lock.h"
 
 static void fix(bool is_so, const char *name, const char *value);
 static void fix_time_zone(const char *zone);
@@ -50,6 +51,7 @@ core_init(void)
 							 &core_import_mode,
 							 false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	core_lock_init();
 	core_clock_init();
 	core_plan_init();
 	core_add_key_check();

@@ -23,6 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "core/core.h"
+#include "core/lock.h"
 
 typedef struct PlanKey
 {
@@ -129,6 +130,7 @@ run(CrmOrganization *org, CrmStatement *statement, const CrmValue *args, bool is
 	if (rc < 0)
 		elog(ERROR, "statement failed with %s: %s",
 			 SPI_result_code_string(rc), statement->sql);
+	core_lock_result(statement->locks, plan);
 	return SPI_processed;
 }
 

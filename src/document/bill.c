@@ -50,13 +50,13 @@ static CrmStatement recount_lines = {
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement hold_lines_of = {
-	.sql = "SELECT 1 FROM @sales_order_product WHERE sales_order_product_id IN "
+	.sql = "SELECT sales_order_product_id FROM @sales_order_product WHERE sales_order_product_id IN "
 	"(SELECT i.sales_order_product_id FROM @invoice_product i WHERE i.invoice_id = $1) "
 	"ORDER BY sales_order_product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement hold_order_of = {
-	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id = "
+	.sql = "SELECT o.sales_order_id FROM @sales_order o WHERE o.sales_order_id = "
 	"(SELECT v.sales_order_id FROM @invoice v WHERE v.invoice_id = $1) FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "core/lock.h"
 #include "document/document.h"
 
 /* What stands behind an order: invoices of it that are not wholly credited, what they come to, goods that are out. */
@@ -156,9 +157,12 @@ discount_changed(const CrmRow *row)
 static void
 hold_lines(CrmOrganization *org, int64 order_id)
 {
+	int			before = core_lock_loosen();	/* the order is locked before any trigger of ours */
+
 	SPI_connect();
 	pricing_lock_lines(org, &document_order.lines, order_id);
 	SPI_finish();
+	core_lock_tighten(before);
 }
 
 /* read_behind reads what stands behind an order whose row is locked: all of it, whoever may see it. */

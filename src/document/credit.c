@@ -32,7 +32,7 @@ static void recount(CrmOrganization *org, const int64 *ids, int n);
 static void refuse_change(const CrmRow *row, const char *detail);
 
 static CrmStatement lock_one = {
-	.sql = "SELECT state, invoice_type, invoice_number FROM @invoice WHERE invoice_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT state, invoice_type, invoice_number, invoice_id FROM @invoice WHERE invoice_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 
@@ -73,7 +73,7 @@ static CrmStatement take_saving_back = {
 	.argtypes = {INT8OID, INT8OID, BOOLOID}
 };
 static CrmStatement lock_lines = {
-	.sql = "SELECT 1 FROM @invoice_product WHERE invoice_product_id = ANY ($1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
+	.sql = "SELECT invoice_product_id FROM @invoice_product WHERE invoice_product_id = ANY ($1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8ARRAYOID}
 };
 static CrmStatement recount_lines = {
@@ -89,18 +89,13 @@ static CrmStatement credited_lines = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_credited = {
-	.sql = "SELECT 1 FROM @invoice_product WHERE invoice_product_id IN (SELECT c.credited_invoice_product_id "
+	.sql = "SELECT invoice_product_id FROM @invoice_product WHERE invoice_product_id IN (SELECT c.credited_invoice_product_id "
 	"FROM @invoice_product c WHERE c.invoice_id = $1) ORDER BY invoice_product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
-static CrmStatement lock_both = {
-	.sql = "SELECT invoice_id FROM @invoice WHERE invoice_id IN ($1, (SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1)) "
-	"ORDER BY invoice_id FOR NO KEY UPDATE",
-	.argtypes = {INT8OID}
-};
-static CrmStatement find_credited_invoice = {
+static CrmStatement lock_credited_invoice = {
 	.sql = "SELECT o.invoice_type, o.invoice_id, o.invoice_number FROM @invoice o WHERE o.invoice_id = "
-	"(SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1)",
+	"(SELECT v.credited_invoice_id FROM @invoice v WHERE v.invoice_id = $1) FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement find_credit = {
@@ -304,8 +299,8 @@ write_header(CrmOrganization *org, CrmStatement *statement, int64 invoice_id, in
 }
 
 /*
- * document_hold_to_cancel locks what canceling an invoice will write: the lines
- * that it credits, their invoice and itself, what it bills.
+ * document_hold_to_cancel locks what canceling an invoice will write beside
+ * it: the lines and the invoice that it credits, what it bills.
  */
 void
 document_hold_to_cancel(CrmOrganization *org, int64 invoice_id)
@@ -313,7 +308,7 @@ document_hold_to_cancel(CrmOrganization *org, int64 invoice_id)
 	CrmValue	args[] = {CRM_INT8(invoice_id)};
 
 	core_run(org, &lock_credited, args);
-	core_run(org, &lock_both, args);
+	core_run(org, &lock_credited_invoice, args);
 	document_hold_order_of(org, invoice_id);
 }
 
@@ -342,7 +337,7 @@ document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number
 				 errdetail("Down payment %s is canceled, credited or deducted again.", core_result_text(0, 1)),
 				 errhint("Make a new invoice instead."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
-	if (core_run(org, &find_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
+	if (core_run(org, &lock_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
 		check_down_payment(org, core_result_int8(0, 2), core_result_name(0, 3));
 }
 

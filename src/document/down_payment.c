@@ -43,7 +43,7 @@ static CrmStatement find_deduction = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_billed_orders = {
-	.sql = "SELECT 1 FROM @sales_order o WHERE o.sales_order_id IN "
+	.sql = "SELECT o.sales_order_id FROM @sales_order o WHERE o.sales_order_id IN "
 	"(SELECT b.sales_order_id FROM @sales_order_product b WHERE b.sales_order_product_id = ANY ($1)) "
 	"AND NOT EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND " DOCUMENT_LEFT_TO_BILL ") "
 	"ORDER BY o.sales_order_id FOR NO KEY UPDATE",

@@ -15,7 +15,7 @@
 #include "document/document.h"
 
 static CrmStatement lock_one = {
-	.sql = "SELECT state, order_number, owner_id FROM @sales_order WHERE sales_order_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT state, order_number, owner_id, sales_order_id FROM @sales_order WHERE sales_order_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 

@@ -23,7 +23,7 @@ typedef struct Invoice
 	int			decimals;
 } Invoice;
 
-static Invoice lock_invoice(CrmOrganization *org, int64 id, CrmValue payment_date);
+static Invoice lock_invoice(CrmOrganization *org, CrmStatement *lock, int64 id, CrmValue payment_date);
 static void take_payment(CrmOrganization *org, const Invoice *invoice, Datum amount,
 						 Datum discount, Datum payment_date, CrmValue reference);
 static void withdraw_discount(CrmOrganization *org, int64 payment_id);
@@ -36,12 +36,20 @@ static void check_sign(const Invoice *invoice);
 static void recount(CrmOrganization *org, int64 invoice_id);
 static Datum from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion);
 
-static CrmStatement lock_one = {
-	.sql = "SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals, "
-	"greatest(CASE WHEN v.invoice_type <> 'credit_note' AND $2 <= v.early_payment_date "
-	"THEN round(v.total_amount * v.early_payment_percentage / 100, c.decimals) END, 0), v.invoice_type = 'credit_note' "
-	"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF v",
+#define LOCK_INVOICE \
+	"SELECT v.state, v.invoice_number, v.total_amount, v.amount_paid, v.balance_amount, c.decimals, " \
+	"greatest(CASE WHEN v.invoice_type <> 'credit_note' AND $2 <= v.early_payment_date " \
+	"THEN round(v.total_amount * v.early_payment_percentage / 100, c.decimals) END, 0), v.invoice_type = 'credit_note', v.invoice_id " \
+	"FROM @invoice v JOIN @currency c USING (currency_code) WHERE v.invoice_id = $1 FOR NO KEY UPDATE OF v"
+
+static CrmStatement lock_to_pay = {
+	.sql = LOCK_INVOICE,
 	.argtypes = {INT8OID, DATEOID}
+};
+static CrmStatement lock_to_cancel = {
+	.sql = LOCK_INVOICE,
+	.argtypes = {INT8OID, DATEOID},
+	.locks = "invoice to cancel"
 };
 static CrmStatement insert_payment = {
 	.sql = "INSERT INTO @payment (payment_id, invoice_id, amount, discount_amount, payment_date, reference) "
@@ -135,7 +143,7 @@ document_pay_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmMove		move = {.entity = &document_invoice.entity, .made_by = "pay_invoice", .to = "paid"};
 	Datum		payment_date = PG_ARGISNULL(2) ? core_today(org) : PG_GETARG_DATUM(2);
-	Invoice		invoice = lock_invoice(org, id, CRM_DATUM(payment_date));
+	Invoice		invoice = lock_invoice(org, &lock_to_pay, id, CRM_DATUM(payment_date));
 	Datum		least = money_subtract(invoice.balance, invoice.discount);
 	Datum		amount;
 
@@ -167,7 +175,7 @@ document_cancel_payment(PG_FUNCTION_ARGS)
 
 	if (core_run(org, &find_payment, args) == 0)
 		core_refuse_unknown("payment", id);
-	invoice = lock_invoice(org, core_result_int8(0, 1), CRM_NULL);
+	invoice = lock_invoice(org, &lock_to_pay, core_result_int8(0, 1), CRM_NULL);
 	if (lifecycle_run(org, &ticket, &cancel_one, args) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_INVALID_STATE_TRANSITION),
@@ -230,11 +238,10 @@ document_cancel_invoice(PG_FUNCTION_ARGS)
 	CrmOrganization *org = core_begin();
 	CrmValue	args[] = {CRM_INT8(id)};
 	CrmMove		back = {.entity = &document_order.entity, .made_by = "cancel_invoice", .to = "fulfilled"};
-	Invoice		invoice;
+	Invoice		invoice = lock_invoice(org, &lock_to_cancel, id, CRM_NULL);
 
-	document_hold_to_cancel(org, id);
-	invoice = lock_invoice(org, id, CRM_NULL);
 	lifecycle_require(org, &move, id, invoice.state);
+	document_hold_to_cancel(org, id);
 	document_check_cancel(org, id, invoice.number);
 	core_run(org, &count_payments, args);
 	if (core_result_int8(0, 1) > 0)
@@ -343,12 +350,12 @@ from_opportunity(FunctionCallInfo fcinfo, const CrmConversion *conversion)
 
 /* lock_invoice locks and reads an invoice; what it saves when settled on a day, not when all but that is paid. */
 static Invoice
-lock_invoice(CrmOrganization *org, int64 id, CrmValue payment_date)
+lock_invoice(CrmOrganization *org, CrmStatement *lock, int64 id, CrmValue payment_date)
 {
 	CrmValue	args[] = {CRM_INT8(id), payment_date};
 	Invoice		invoice = {.id = id};
 
-	if (core_run(org, &lock_one, args) == 0)
+	if (core_run(org, lock, args) == 0)
 		core_refuse_unknown("invoice", id);
 	invoice.state = core_result_name(0, 1);
 	invoice.number = core_result_name(0, 2);

@@ -41,7 +41,7 @@ static CrmStatement read_account_of_contact = {
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_opportunity = {
-	.sql = "SELECT state, account_id, contact_id FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT state, account_id, contact_id, opportunity_id FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 

@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
+#include "core/lock.h"
 #include "lifecycle/lifecycle.h"
 #include "security/security.h"
 
@@ -67,6 +68,7 @@ lifecycle_guard(PG_FUNCTION_ARGS)
 
 	if (!entity->is_shared)
 		core_require_table(trigdata, entity->name);
+	core_lock_row(trigdata->tg_relation, has_id(row, entity) ? key_of(row, entity) : 0, trigdata->tg_event);
 	if (ROW_IS_INSERT(row))
 		guard_insert(row, entity);
 	else if (ROW_IS_UPDATE(row))

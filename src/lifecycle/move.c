@@ -19,7 +19,7 @@ lifecycle_lock(CrmOrganization *org, const CrmEntity *entity, int64 id)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(id)};
-	CrmStatement *lock = entity_statement(entity, "SELECT state FROM @%1$s WHERE %2$s = $1 FOR NO KEY UPDATE", types);
+	CrmStatement *lock = entity_statement(entity, "SELECT state, %2$s FROM @%1$s WHERE %2$s = $1 FOR NO KEY UPDATE", types);
 
 	if (core_run(org, lock, args) == 0)
 		core_refuse_unknown(entity->name, id);

@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "core/lock.h"
 #include "pricing/pricing.h"
 
 static void lock_open_document(CrmOrganization *org, const CrmLines *lines, int64 id);
@@ -47,7 +48,7 @@ lock_open_document(CrmOrganization *org, const CrmLines *lines, int64 id)
 	CrmValue	args[] = {CRM_INT8(id)};
 	char	   *state;
 
-	if (core_run(org, core_intern(psprintf("SELECT state, %s FROM @%s WHERE %s = $1 FOR NO KEY UPDATE",
+	if (core_run(org, core_intern(psprintf("SELECT state, %1$s, %3$s FROM @%2$s WHERE %3$s = $1 FOR NO KEY UPDATE",
 										   lines->has_lock ? "is_price_locked" : "false",
 										   header->name, header->key), types), args) == 0)
 		core_refuse_unknown(header->name, id);
@@ -92,13 +93,16 @@ pricing_follow_price_list(PG_FUNCTION_ARGS)
 	CrmLines   *lines = pricing_lines_of(core_trigger_argument(trigdata, 0));
 	CrmRow	   *row = core_row(trigdata);
 	char	   *state = row_text(row, "state");
+	int			before;
 
 	core_require_table(trigdata, lines->header->name);
 	if (!moves_prices(row) || row_bool(row, "is_price_locked") || core_import_mode ||
 		(state && lifecycle_is_read_only(row->org, lines->header->name, state)))
 		return PointerGetDatum(NULL);
 	SPI_connect();
+	before = core_lock_loosen();	/* the document is locked, its lines come after it this time */
 	pricing_reprice(row->org, lines, row_int8(row, lines->header->key));
+	core_lock_tighten(before);
 	SPI_finish();
 	return PointerGetDatum(NULL);
 }
@@ -133,7 +137,7 @@ pricing_lock_lines(CrmOrganization *org, const CrmLines *lines, int64 header_id)
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(header_id)};
 
-	core_run(org, core_intern(psprintf("SELECT 1 FROM @%s WHERE %s = $1 ORDER BY %s FOR NO KEY UPDATE",
+	core_run(org, core_intern(psprintf("SELECT %3$s FROM @%1$s WHERE %2$s = $1 ORDER BY %3$s FOR NO KEY UPDATE",
 									   lines->entity.name, lines->header->key, lines->entity.key), types), args);
 }
 

@@ -56,11 +56,11 @@ static CrmStatement delete_other = {
 	.argtypes = {INT8OID, TEXTOID, INT8OID}
 };
 static CrmStatement lock_instance = {
-	.sql = "SELECT 1 FROM @process_instance WHERE process_instance_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT process_instance_id FROM @process_instance WHERE process_instance_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement lock_opportunity = {
-	.sql = "SELECT 1 FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
+	.sql = "SELECT opportunity_id FROM @opportunity WHERE opportunity_id = $1 FOR NO KEY UPDATE",
 	.argtypes = {INT8OID}
 };
 static CrmStatement select_path_stage = {
@@ -289,7 +289,7 @@ flow_lock_record(CrmOrganization *org, FlowEntity entity, int64 record_id)
 {
 	static const Oid types[CRM_MAX_ARGS] = {INT8OID};
 	CrmValue	args[] = {CRM_INT8(record_id)};
-	char	   *lock = psprintf("SELECT 1 FROM @%s WHERE %s = $1 FOR NO KEY UPDATE", flow_sql_name(entity), flow_sql_key(entity));
+	char	   *lock = psprintf("SELECT %2$s FROM @%1$s WHERE %2$s = $1 FOR NO KEY UPDATE", flow_sql_name(entity), flow_sql_key(entity));
 
 	if (core_run(org, core_intern(lock, types), args) == 0)
 		core_refuse_unknown(flow_entity_name(entity), record_id);
