@@ -17,7 +17,6 @@ static void keep_base_currency(CrmRow *row);
 static void check_code(const char *code);
 static void refuse_base(CrmRow *row, const char *what);
 static void lock_documents(CrmOrganization *org);
-static List *read_documents(CrmOrganization *org);
 static void refuse_when_used(CrmOrganization *org, const char *code);
 
 static const char *const unit_fixed[] = {"unit_group_id", NULL};
@@ -208,9 +207,9 @@ lock_documents(CrmOrganization *org)
 		LockRelationOid(relids[i], ShareRowExclusiveLock);
 }
 
-/* read_documents lists the tables of money documents. */
-static List *
-read_documents(CrmOrganization *org)
+/* catalog_money_documents lists the tables of money documents, and of whatever else has a rate and an owner. */
+List *
+catalog_money_documents(CrmOrganization *org)
 {
 	CrmValue	args[] = {CRM_DATUM(ObjectIdGetDatum(org->oid))};
 	uint64		n = core_run(org, &documents_with_money, args);
@@ -228,10 +227,10 @@ refuse_when_used(CrmOrganization *org, const char *code)
 	static const Oid types[CRM_MAX_ARGS] = {InvalidOid};
 	ListCell   *cell;
 
-	foreach(cell, read_documents(org))
+	foreach(cell, catalog_money_documents(org))
 	{
 		const char *table = lfirst(cell);
-		CrmStatement *find = core_intern(psprintf("SELECT 1 FROM @%s LIMIT 1", quote_identifier(table)), types);
+		CrmStatement *find = core_intern(psprintf("SELECT 1 FROM @%s LIMIT 1", core_quoted(table)), types);
 
 		if (core_run_newest_as_owner(org, find, table, NULL) == 0)
 			continue;

@@ -58,6 +58,7 @@ extern const CrmPriceList *catalog_price_list(CrmOrganization *org, int64 price_
 extern const CrmBand *catalog_band(CrmOrganization *org, int64 discount_list_id, Datum quantity);
 extern const char *catalog_price_list_currency(CrmOrganization *org, int64 price_list_id);
 extern void catalog_set_base_currency(CrmOrganization *org, const char *code);
+extern List *catalog_money_documents(CrmOrganization *org);
 extern void catalog_init(void);
 
 /*

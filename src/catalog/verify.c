@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
 #include "catalog/catalog.h"
 
 static CrmCheck checks[] = {
@@ -34,9 +36,47 @@ static CrmCheck checks[] = {
 			"WHERE p.state = 'retired' AND l.state = 'active'"}}
 };
 
+static char *build_rates(CrmOrganization *org, const void *argument);
+
+/* Since when the base currency is that: its rate is 1 from then on. */
+#define BASE "(SELECT s.value FROM @organization_setting s WHERE s.name = 'base_currency')"
+#define SINCE \
+	"(SELECT h.valid_from_at FROM @exchange_rate_history h WHERE h.currency_code = " BASE " AND h.exchange_rate_history_id > " \
+	"coalesce((SELECT max(x.exchange_rate_history_id) FROM @exchange_rate_history x WHERE x.currency_code = h.currency_code " \
+	"AND x.exchange_rate <> 1), 0) ORDER BY h.exchange_rate_history_id LIMIT 1)"
+
 /* catalog_add_checks registers the checks above. */
 void
 catalog_add_checks(void)
 {
 	core_add_checks(checks, lengthof(checks));
+	core_add_built_check("rate_of_base", "currency", build_rates, NULL);
+}
+
+/*
+ * build_rates writes the check of rates that do not fit the base currency: one
+ * that is not 1 in it, and 1 in a currency that never had that rate since.
+ */
+static char *
+build_rates(CrmOrganization *org, const void *argument)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "WITH base AS MATERIALIZED (SELECT " BASE " AS code, " SINCE " AS since), "
+					 "parity AS MATERIALIZED (SELECT h.currency_code FROM @exchange_rate_history h, base b WHERE h.exchange_rate = 1 "
+					 "AND (h.valid_from_at >= b.since OR h.exchange_rate_history_id = (SELECT l.exchange_rate_history_id FROM @exchange_rate_history l "
+					 "WHERE l.currency_code = h.currency_code AND l.valid_from_at <= b.since ORDER BY l.valid_from_at DESC, l.exchange_rate_history_id DESC LIMIT 1))) "
+					 "SELECT NULL::bigint, NULL, NULL WHERE false");
+	foreach(cell, catalog_money_documents(org))
+	{
+		const char *table = lfirst(cell);
+
+		if (core_has_shape(table))
+			appendStringInfo(&text, " UNION ALL SELECT t.%1$s_id, 'in ' || t.currency_code || ' at a rate of ' || t.exchange_rate || ', the base currency is ' || b.code, "
+							 "'%1$s' FROM @%1$s t, base b WHERE CASE WHEN t.currency_code = b.code THEN t.exchange_rate <> 1 "
+							 "ELSE t.exchange_rate = 1 AND b.since IS NOT NULL AND NOT EXISTS (SELECT FROM parity p WHERE p.currency_code = t.currency_code) END", table);
+	}
+	return text.data;
 }

@@ -40,6 +40,23 @@ static CrmCheck checks[] = {
 			"SELECT g.number_series_id, 'number ' || r.wanted || ' of series ' || g.series || ' is neither in use nor void' "
 			"FROM gapless g, LATERAL generate_series(g.gapless_from, g.last_number) AS r(wanted) "
 			"WHERE NOT EXISTS (SELECT FROM taken t WHERE t.series = g.series AND t.n = r.wanted)"}},
+	{"series_behind", "number_series", {	/* the next document would get a number that one has */
+			.sql = "WITH document AS (SELECT 'quote' AS series, quote_number AS number FROM @quote UNION ALL SELECT 'order', order_number FROM @sales_order "
+			"UNION ALL SELECT 'invoice', invoice_number FROM @invoice UNION ALL SELECT 'delivery', delivery_number FROM @delivery), "
+			"taken AS (SELECT s.number_series_id, max(x.digits::bigint) AS n FROM @number_series s JOIN document d "
+			"ON d.series = s.series AND starts_with(d.number, s.prefix), "
+			"LATERAL (SELECT substr(d.number, length(s.prefix) + 1) AS digits OFFSET 0) x WHERE x.digits ~ '^[0-9]{1,18}$' "
+			"AND length(x.digits) >= s.width AND (length(x.digits) = s.width OR NOT starts_with(x.digits, '0')) GROUP BY s.number_series_id) "
+			"SELECT s.number_series_id, 'series ' || s.series || ' goes on after ' || l.last || ', a document has ' || t.n "
+			"FROM taken t JOIN @number_series s USING (number_series_id), LATERAL (SELECT CASE WHEN s.is_gapless THEN s.last_number "
+			"ELSE (SELECT coalesce(pg_sequence_last_value(q.seqrelid), q.seqstart - 1) FROM pg_class r JOIN pg_class c ON c.relnamespace = r.relnamespace "
+			"AND c.relname::text = s.sequence_name AND c.relkind = 'S' JOIN pg_sequence q ON q.seqrelid = c.oid "
+			"WHERE r.oid = s.tableoid AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'SELECT') END) END AS last) l WHERE t.n > l.last"}},
+	{"won_with_open_quotes", "opportunity", {	/* quotes of a deal may be made, and moved to it, after that was won; an hour is for transactions that began before */
+			.sql = "SELECT o.opportunity_id, 'won, but quote ' || q.quote_number || ' revision ' || q.revision_number || ' is ' || q.state "
+			"FROM @opportunity o JOIN @quote q USING (opportunity_id), LATERAL (SELECT h.changed_at FROM @status_history h "
+			"WHERE h.entity = 'opportunity' AND h.record_id = o.opportunity_id ORDER BY h.status_history_id DESC LIMIT 1) s "
+			"WHERE o.state = 'won' AND q.state IN ('draft', 'active') AND q.modified_at < s.changed_at - '1 hour'::interval"}},
 	{"two_open_revisions", "quote", {
 			.sql = "SELECT min(quote_id), quote_number || ' has ' || count(*) || ' open revisions' FROM @quote "
 			"WHERE state IN ('draft', 'active') GROUP BY quote_number HAVING count(*) > 1"}},
@@ -128,6 +145,19 @@ static CrmCheck checks[] = {
 			"AND (l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, jsonb_path_query_array(l.tax_details, '$[*].percentage')) "
 			"IS DISTINCT FROM (p.price_per_unit, p.volume_discount_amount, p.manual_discount_percentage, jsonb_path_query_array(p.tax_details, '$[*].percentage'))) "
 			"AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard')"}},
+	{"billed_beyond_total", "sales_order", {	/* by invoices that calls made and nobody wrote on */
+			.sql = "SELECT o.sales_order_id, 'total ' || o.total_amount || ', its invoices come to ' || s.total FROM @sales_order o "
+			"JOIN @currency c USING (currency_code), LATERAL (SELECT sum(v.total_amount) AS total, sum(v.freight_amount) AS freight, "
+			"max(v.created_at) AS last, count(*) AS n FROM @invoice v WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') s, "
+			"LATERAL (SELECT count(*) AS n, coalesce(bool_and((i.is_copied OR i.down_payment_invoice_id IS NOT NULL OR i.credited_invoice_product_id IS NOT NULL "
+			"OR v.invoice_type = 'down_payment') AND (i.row_version = 1 OR i.quantity_credited <> 0)), false) AS untouched "
+			"FROM @invoice v JOIN @invoice_product i USING (invoice_id) WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') i "
+			"WHERE s.total > o.total_amount + 2 * (s.n + i.n) * power(10::numeric, -c.decimals) AND i.untouched AND s.freight <= o.freight_amount "
+			"AND o.total_amount >= 0 AND o.modified_at <= s.last AND NOT EXISTS (SELECT FROM @sales_order_product l "
+			"WHERE l.sales_order_id = o.sales_order_id AND (l.quantity < 0 OR l.extended_amount < 0 OR l.quantity_invoiced > l.quantity OR l.quantity_returned <> 0 OR l.modified_at > s.last "
+			"OR EXISTS (SELECT FROM @invoice_product p WHERE p.sales_order_product_id = l.sales_order_product_id "	/* priced anew between two invoices */
+			"AND (l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.tax_category) "
+			"IS DISTINCT FROM (p.price_per_unit, p.volume_discount_amount, p.manual_discount_percentage, p.tax_category))))"}},
 	{"paid_amount", "invoice", {
 			.sql = "SELECT v.invoice_id, 'amount_paid ' || v.amount_paid || ', saved ' || v.early_payment_discount_amount || "
 			"', payments say ' || s.amount || ' and ' || s.saved FROM @invoice v, "
