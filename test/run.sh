@@ -5,7 +5,7 @@
 set -u -o pipefail
 cd "$(dirname "$0")/.."
 ALL="lint regress pgtap isolation tap real_data property fuzz"
-LONG="chance sqlsmith decoys long_fuzz valgrind sanitized"
+LONG="chance sqlsmith decoys long_fuzz memory valgrind sanitized"
 suites=${*:-$ALL}
 CLUSTER=
 passed=0 failed=0 summary=
@@ -78,12 +78,29 @@ suite_regress() {
 	return 1
 }
 
+# Every spec is played at each isolation level; what the upper two give otherwise stands in a folder of expected, serializable on top of repeatable_read.
 suite_isolation() {
-	mkdir -p "$OUT/isolation"
-	ln -sfn "$PWD/expected" "$OUT/isolation/expected"
-	"$PGXS_DIR/src/test/isolation/pg_isolation_regress" --inputdir=test --outputdir="$OUT/isolation" --bindir="$PGBIN" \
-		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname=isolation --load-extension=sales_crm $ISOLATION && return
-	head -n 400 "$OUT/isolation/regression.diffs"
+	local status=0
+	play_specs 'read committed' "$ISOLATION" expected || status=1
+	play_specs 'repeatable read' "$(specs_of_levels)" expected/repeatable_read || status=1
+	play_specs serializable "$(specs_of_levels)" expected/repeatable_read expected/serializable || status=1
+	return $status
+}
+
+# Those that name their levels themselves are played once.
+specs_of_levels() { for spec in $ISOLATION; do grep -q '^# Names its levels itself' "test/specs/$spec.spec" || echo "$spec"; done; }
+
+# play_specs <level> <specs> <folders of what they give>
+play_specs() {
+	local level=$1 specs=$2 out="$OUT/isolation/${1// /_}" folder
+	shift 2
+	echo "--- $level"
+	mkdir -p "$out/expected"
+	for folder; do cp "$folder"/*.out "$out/expected/"; done
+	PGOPTIONS="-c default_transaction_isolation=${level// /\\ }" \
+		"$PGXS_DIR/src/test/isolation/pg_isolation_regress" --inputdir=test --outputdir="$out" --bindir="$PGBIN" \
+		--host="$PGHOST" --port="$PGPORT" --user=postgres --dbname=isolation --load-extension=sales_crm $specs && return
+	head -n 400 "$out/regression.diffs"
 	return 1
 }
 
@@ -124,6 +141,7 @@ suite_sqlsmith()  { bash test/long/sqlsmith.sh; }
 suite_long_fuzz() { STATEMENTS=${STATEMENTS:-200000} bash test/fuzz/fuzz.sh; }
 suite_decoys()    { PROVE_TESTS=test/t/022_decoys.pl DECOYS=all suite_tap; }
 suite_chance()    { bash test/long/chance.sh; }
+suite_memory()    { bash test/long/memory.sh; }
 suite_valgrind()  { bash test/long/valgrind.sh; }
 suite_sanitized() { bash test/long/sanitized.sh; }
 
@@ -137,6 +155,7 @@ count_sqlsmith()  { count_real_data; }
 count_long_fuzz() { count_real_data; }
 count_decoys()    { count_pgtap; }
 count_chance()    { count_real_data; }
+count_memory()    { count_real_data; }
 count_valgrind()  { count_real_data; }
 count_sanitized() { count_real_data; }
 count_tap()       { count_pgtap; }
@@ -150,7 +169,7 @@ count_pgtap() {
 
 files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
 files_sqlsmith=test/long/sqlsmith.sh files_long_fuzz=test/fuzz/fuzz.sh files_decoys=test/t/022_decoys.pl files_chance=test/long/chance.sh
-files_valgrind=test/long/valgrind.sh files_sanitized=test/long/sanitized.sh
+files_memory=test/long/memory.sh files_valgrind=test/long/valgrind.sh files_sanitized=test/long/sanitized.sh
 files_real_data=test/real_data.sh files_property=test/property.sh files_fuzz=test/fuzz/fuzz.sh
 
 for suite in $suites; do
