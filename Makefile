@@ -1,7 +1,8 @@
 # make demo      sets up what is missing, installs, shows one sale from the lead to the paid invoice
 # make test      sets up what is missing, installs, runs every suite; make test SUITES="lint pgtap" runs some
-# make test_long the suites that take longer: other seeds, sqlsmith, a decoy for all of pg_catalog, a longer fuzz, a session's memory, valgrind, sanitizers
-# make lint | real_data | property | fuzz | bench      one of them alone; make property SEED=7 DOCUMENTS=500 plays seed 7 again, make fuzz SEED=7 MINUTES=30 attacks longer
+# make test_long the suites that take longer: other seeds, sqlsmith, a decoy for all of pg_catalog, a longer fuzz, a longer stress, a session's memory, valgrind, sanitizers
+# make lint | real_data | property | fuzz | stress | bench      one of them alone; make property SEED=7 DOCUMENTS=500 plays seed 7 again, make fuzz SEED=7 MINUTES=30 attacks longer,
+#                make stress SEED=7 MINUTES=10 lets eight sessions and kills of the server go on longer
 # make | make install | make installcheck | make clean      as for any PostgreSQL extension
 
 EXTENSION  = sales_crm
@@ -102,12 +103,12 @@ $(SHAPES_H): FORCE
 
 FORCE:
 
-SUITES = lint regress pgtap isolation tap real_data property fuzz
+SUITES = lint regress pgtap isolation tap real_data property fuzz stress
 test:
 	@bash test/run.sh $(SUITES)
-lint real_data property fuzz:
+lint real_data property fuzz stress:
 	@bash test/run.sh $@
-LONG_SUITES = chance sqlsmith decoys long_fuzz memory valgrind sanitized
+LONG_SUITES = chance sqlsmith decoys long_fuzz long_stress memory valgrind sanitized
 test_long:
 	@bash test/run.sh $(LONG_SUITES)
 demo:
@@ -123,4 +124,4 @@ list_tests:
 		$(PGTAP_TESTS) $(PROVE_TESTS) $(LINT_TESTS)
 
 # Folders of the same name would hide these.
-.PHONY: FORCE all install installcheck clean test test_long lint real_data property fuzz demo demo_stop bench list_tests
+.PHONY: FORCE all install installcheck clean test test_long lint real_data property fuzz stress demo demo_stop bench list_tests

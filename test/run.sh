@@ -4,8 +4,8 @@
 # The last line reads "N passed, N failed"; the exit status is not 0 when anything failed.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
-ALL="lint regress pgtap isolation tap real_data property fuzz"
-LONG="chance sqlsmith decoys long_fuzz memory valgrind sanitized"
+ALL="lint regress pgtap isolation tap real_data property fuzz stress"
+LONG="chance sqlsmith decoys long_fuzz long_stress memory valgrind sanitized"
 suites=${*:-$ALL}
 CLUSTER=
 passed=0 failed=0 summary=
@@ -135,10 +135,14 @@ suite_property() {
 suite_fuzz() {
 	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-20301} bash test/fuzz/fuzz.sh; else bash test/fuzz/fuzz.sh; fi
 }
+suite_stress() {
+	if [ "$suites" = "$ALL" ]; then SEED=${SEED:-4711} bash test/stress/stress.sh; else bash test/stress/stress.sh; fi
+}
 
 # What make test leaves out for its length.
 suite_sqlsmith()  { bash test/long/sqlsmith.sh; }
 suite_long_fuzz() { STATEMENTS=${STATEMENTS:-200000} bash test/fuzz/fuzz.sh; }
+suite_long_stress() { MINUTES=${MINUTES:-10} bash test/stress/stress.sh; }
 suite_decoys()    { PROVE_TESTS=test/t/022_decoys.pl DECOYS=all suite_tap; }
 suite_chance()    { bash test/long/chance.sh; }
 suite_memory()    { bash test/long/memory.sh; }
@@ -151,8 +155,10 @@ count_isolation() { count_regress; }
 count_real_data() { sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' | tail -n 1; }
 count_property()  { count_real_data; }
 count_fuzz()      { count_real_data; }
+count_stress()    { count_real_data; }
 count_sqlsmith()  { count_real_data; }
 count_long_fuzz() { count_real_data; }
+count_long_stress() { count_real_data; }
 count_decoys()    { count_pgtap; }
 count_chance()    { count_real_data; }
 count_memory()    { count_real_data; }
@@ -170,7 +176,7 @@ count_pgtap() {
 files_lint=$LINT_TESTS files_regress=$REGRESS files_pgtap=$PGTAP_TESTS files_isolation=$ISOLATION files_tap=$PROVE_TESTS
 files_sqlsmith=test/long/sqlsmith.sh files_long_fuzz=test/fuzz/fuzz.sh files_decoys=test/t/022_decoys.pl files_chance=test/long/chance.sh
 files_memory=test/long/memory.sh files_valgrind=test/long/valgrind.sh files_sanitized=test/long/sanitized.sh
-files_real_data=test/real_data.sh files_property=test/property.sh files_fuzz=test/fuzz/fuzz.sh
+files_real_data=test/real_data.sh files_property=test/property.sh files_fuzz=test/fuzz/fuzz.sh files_stress=test/stress/stress.sh files_long_stress=test/stress/stress.sh
 
 for suite in $suites; do
 	files=files_$suite
