@@ -2,9 +2,9 @@
  * assign.c
  *	  Gives leads to owners by policy: by the action assign of rules, or by hand.
  *
- * Leads are locked first, then the policies that may decide, in key order. A
- * policy takes all leads that are for it at once; what nobody there can take
- * goes on to the next. Who is given a lead is written with the rights of the
+ * Leads are locked first, in key order. The policies are not locked, so that
+ * many assign at once (pool.c). A policy takes all leads that are for it at
+ * once; what nobody there can take goes on to the next. Who is given a lead is written with the rights of the
  * caller, turns and history as the owner of their tables.
  */
 #include "postgres.h"
@@ -63,11 +63,11 @@ static CrmStatement lock_leads = {
 	"l.lead_source, l.rating, l.state FROM @lead l WHERE l.lead_id = ANY ($1) ORDER BY l.lead_id FOR NO KEY UPDATE OF l",
 	.argtypes = {INT8ARRAYOID}
 };
-static CrmStatement lock_policies = {
+static CrmStatement select_policies = {
 	.sql = "SELECT p.assignment_policy_id, p.sort_order, p.method, (SELECT t.owner_id FROM @team t WHERE t.team_id = p.team_id), "
 	"p.territory_id, p.lead_source, p.rating, p.max_open_records, p.takes_creators, p.is_active, "
 	"(SELECT q.queue_id FROM @queue q WHERE q.queue_id = p.queue_id AND q.state = 'active') FROM @assignment_policy p "
-	"WHERE CASE WHEN $1 IS NULL THEN p.is_active ELSE p.name = $1 END ORDER BY p.assignment_policy_id FOR NO KEY UPDATE OF p",
+	"WHERE CASE WHEN $1 IS NULL THEN p.is_active ELSE p.name = $1 END",
 	.argtypes = {TEXTOID}
 };
 static CrmStatement select_policy = {
@@ -200,7 +200,7 @@ assign(CrmOrganization *org, Waiting *waiting, const char *policy_name)
 				leads[n++] = &waiting->leads[j];
 		}
 		if (n > 0)
-			pool_place(org, &policies[i], leads, n);
+			pool_place(org, &policies[i], leads, n, waiting->leads, waiting->n);
 	}
 	write_owners(org, waiting);
 	for (int i = 0; i < n_policies; i++)
@@ -225,7 +225,7 @@ fill_queue(CrmOrganization *org, const Waiting *waiting, const CrmPolicy *policy
 }
 
 /*
- * read_policies locks the policy of a name, or all active ones, and returns
+ * read_policies reads the policy of a name, or all active ones, and returns
  * them in the order in which they are asked. A rule that names an inactive
  * one assigns nothing.
  */
@@ -236,7 +236,7 @@ read_policies(CrmOrganization *org, const char *name, bool by_hand, int *n)
 	CrmPolicy  *policies;
 	bool		isnull;
 
-	*n = core_run_as_owner(org, &lock_policies, "assignment_policy", args);
+	*n = core_run_as_owner(org, &select_policies, "assignment_policy", args);
 	policies = palloc0(sizeof(CrmPolicy) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{

@@ -69,7 +69,8 @@ typedef struct CrmPolicy
 extern void assign_init(void);
 extern void assign_check_action(CrmRule *rule, CrmActionRow *row);
 extern void assign_by_action(CrmOrganization *org, const int64 *ids, int n, CrmActionRow *row);
-extern void pool_place(CrmOrganization *org, CrmPolicy *policy, CrmWaitingLead **leads, int n);
+extern void pool_place(CrmOrganization *org, CrmPolicy *policy, CrmWaitingLead **leads, int n,
+					   const CrmWaitingLead *all, int n_all);
 
 /* ---- first response (response.c) ---- */
 extern void response_init(void);

@@ -40,7 +40,7 @@ automation_table(CrmOrganization *org, const char *name)
 				 errdetail("%s", why),
 				 errhint("Name a table of organization \"%s\" with a bigint primary key <table>_id, views and partitions aside. "
 						 "Rules watch none of automation_rule, automation_action, automation_queue, automation_run, automation_worker, outbox_event, outbox_aggregate, "
-						 "outbox_consumer, outbox_reading, assignment_history and assignment_turn, which they are or write, and no settings, states, options, roles, "
+						 "outbox_consumer, outbox_reading, assignment_history, assignment_turn and assignment_charge, which they are or write, and no settings, states, options, roles, "
 						 "number series and the like. A rule whose table is gone or has another name now: UPDATE its entity, or DELETE it.", org->name),
 				 err_generic_string(PG_DIAG_TABLE_NAME, name)));
 	return entity;
@@ -101,7 +101,7 @@ is_kept(Oid relid, const char *name)
 	static const char *const kept[] = {
 		"automation_rule", "automation_action", "automation_queue", "automation_run", "automation_worker",
 		"outbox_event", "outbox_aggregate", "outbox_consumer", "outbox_reading",
-		"assignment_history", "assignment_turn", "access_rule", "error_code", "schema_version"
+		"assignment_history", "assignment_turn", "assignment_charge", "access_rule", "error_code", "schema_version"
 	};
 
 	for (int i = 0; i < lengthof(kept); i++)

@@ -35,6 +35,7 @@ CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON assignm
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_member FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t10_guard BEFORE INSERT OR UPDATE OR DELETE ON assignment_member FOR EACH ROW EXECUTE FUNCTION guard('assignment_member');
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_turn FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
+CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_charge FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 CREATE OR REPLACE TRIGGER t00_refuse_truncate BEFORE TRUNCATE ON assignment_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 -- The first response to a lead: the condition costs other activities no event.
 CREATE OR REPLACE TRIGGER t60_first_response_insert AFTER INSERT ON activity FOR EACH ROW WHEN (NEW.regarding_entity = 'lead' AND NEW.state = 'completed') EXECUTE FUNCTION note_first_response();
