@@ -79,12 +79,22 @@ suite_regress() {
 }
 
 # Every spec is played at each isolation level; what the upper two give otherwise stands in a folder of expected, serializable on top of repeatable_read.
+# The levels are played side by side, each on a cluster of its own.
 suite_isolation() {
-	local status=0
-	play_specs 'read committed' "$ISOLATION" expected || status=1
-	play_specs 'repeatable read' "$(specs_of_levels)" expected/repeatable_read || status=1
-	play_specs serializable "$(specs_of_levels)" expected/repeatable_read expected/serializable || status=1
+	local status=0 level players=
+	play_level 'read committed' "$ISOLATION" expected & players=$!
+	play_level 'repeatable read' "$(specs_of_levels)" expected/repeatable_read & players="$players $!"
+	play_level serializable "$(specs_of_levels)" expected/repeatable_read expected/serializable & players="$players $!"
+	for level in $players; do wait "$level" || status=1; done
+	cat "$OUT"/isolation.*.out
 	return $status
+}
+
+# In a subshell: what is said comes to a file, since others play at the same time.
+play_level() {
+	trap cluster_stop EXIT
+	CLUSTER=
+	cluster_start && play_specs "$@" >"$OUT/isolation.${1// /_}.out" 2>&1
 }
 
 # Those that name their levels themselves are played once.

@@ -99,6 +99,7 @@ typedef struct CrmProducts
 
 /* hierarchy.c */
 extern CrmProducts catalog_lock_products(CrmOrganization *org, int64 id);
+extern void catalog_lock_families(CrmOrganization *org, int64 product_id);
 extern CrmProduct *catalog_product(const CrmProducts *all, int64 id);
 extern int64 *catalog_select(const CrmProducts *all, const char *structure,
 							 const char *state, int *n);

@@ -81,6 +81,7 @@ catalog_clone_product(PG_FUNCTION_ARGS)
 	int64		clone_id;
 	CrmValue	args[2] = {CRM_INT8(id), CRM_NULL};
 
+	catalog_lock_families(org, id);
 	lifecycle_lock(org, &catalog_product_entity, id);
 	clone_id = core_next_id(org, "product", "product_id");
 	args[1] = CRM_INT8(clone_id);

@@ -88,6 +88,15 @@ catalog_before_delete_property(CrmRow *row)
 	SPI_finish();
 }
 
+/* catalog_lock_families locks a product and the families above it, by key. */
+void
+catalog_lock_families(CrmOrganization *org, int64 product_id)
+{
+	CrmValue	args[] = {CRM_INT8(product_id)};
+
+	core_run(org, &lock_families, args);
+}
+
 /* lock_owner locks the product and the families above it, and refuses one whose properties are closed. */
 static void
 lock_owner(CrmRow *row)

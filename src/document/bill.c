@@ -21,6 +21,7 @@ static int64 bill_parts(CrmOrganization *org, const CrmOrder *order, const CrmPr
 static int64 bill_rest(CrmOrganization *org, const CrmOrder *order, const char *made_by);
 static void refuse_nothing(const CrmOrder *order, bool is_delivered);
 static void deduct(CrmOrganization *org, int64 order_id, int64 invoice_id, const char *made_by);
+static void hold_bundles(CrmOrganization *org, const int64 *ids, int n);
 static void refuse_recount(uint64 i);
 static void require_total(CrmOrganization *org, TriggerData *trigdata, const int64 *order_line_ids, int n);
 
@@ -32,6 +33,14 @@ static CrmStatement find_rest = {
 };
 static CrmStatement lock_order_lines = {
 	.sql = "SELECT sales_order_product_id FROM @sales_order_product WHERE sales_order_product_id = ANY ($1) "
+	"ORDER BY sales_order_product_id FOR NO KEY UPDATE",
+	.argtypes = {INT8ARRAYOID}
+};
+/* order lines, their bundles and the members of these, all of which one change of an invoice may count on */
+static CrmStatement lock_with_bundles = {
+	.sql = "SELECT sales_order_product_id FROM @sales_order_product WHERE sales_order_product_id = ANY ($1) OR bundle_line_id = ANY ($1) "
+	"OR sales_order_product_id = ANY (ARRAY(SELECT l.bundle_line_id FROM @sales_order_product l WHERE l.sales_order_product_id = ANY ($1))) "
+	"OR bundle_line_id = ANY (ARRAY(SELECT l.bundle_line_id FROM @sales_order_product l WHERE l.sales_order_product_id = ANY ($1))) "
 	"ORDER BY sales_order_product_id FOR NO KEY UPDATE",
 	.argtypes = {INT8ARRAYOID}
 };
@@ -390,6 +399,8 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		document_hold_credited(trigdata);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && is_by_hand)
+		hold_bundles(org, lines, n);
 	is_more = document_recount(org, lines, n);
 	if (is_by_hand && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		document_refuse_unfit(org, lines, n);
@@ -431,6 +442,15 @@ document_require_total(CrmOrganization *org, const int64 *order_line_ids, int n,
 					   core_result_text(0, 1), core_result_text(0, 2), core_result_text(0, 3)),
 			 errhint("Cancel that invoice first, or leave the credit note and bill what it took back with create_invoice_from_order()."),
 			 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
+}
+
+/* hold_bundles locks order lines with all of their bundles: members of a bundle that changes are counted before it. */
+static void
+hold_bundles(CrmOrganization *org, const int64 *ids, int n)
+{
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
+
+	core_run(org, &lock_with_bundles, args);
 }
 
 /* document_recount locks order lines by key, counts them anew, and refuses too much; tells whether more of one is invoiced now. */

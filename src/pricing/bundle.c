@@ -63,6 +63,7 @@ static void add_members(CrmOrganization *org, CrmLines *lines, const Bundles *bu
 static void make_room(CrmOrganization *org, CrmLines *lines, Datum bundle_ids);
 static void move_members(CrmOrganization *org, CrmLines *lines, const Bundles *bundles);
 static void check_quantity(uint64 i);
+static void hold_documents(CrmOrganization *org, CrmLines *lines, const Bundles *bundles);
 static void write_members(CrmOrganization *org, CrmLines *lines, const Members *members, bool is_required);
 static void keep_members(CrmOrganization *org, CrmLines *lines, Bundles *bundles);
 
@@ -467,8 +468,22 @@ move_members(CrmOrganization *org, CrmLines *lines, const Bundles *bundles)
 		some->ids[some->n] = core_result_int8(i, 1);
 		some->quantities[some->n++] = core_result_number(i, 3);
 	}
+	if (n > 0)
+		hold_documents(org, lines, bundles);
 	write_members(org, lines, &members[true], true);
 	write_members(org, lines, &members[false], false);
+}
+
+/* hold_documents locks the documents of bundles before their members are written: what these bill comes after the documents. */
+static void
+hold_documents(CrmOrganization *org, CrmLines *lines, const Bundles *bundles)
+{
+	static const Oid types[CRM_MAX_ARGS] = {INT8ARRAYOID};
+	CrmValue	args[] = {CRM_DATUM(core_int8_array(bundles->ids, bundles->n))};
+
+	core_run(org, core_intern(psprintf("SELECT %1$s FROM @%2$s WHERE %1$s IN (SELECT l.%1$s FROM @%3$s l WHERE l.%4$s = ANY ($1)) "
+									   "ORDER BY %1$s FOR NO KEY UPDATE", lines->header->key, lines->header->name,
+									   lines->entity.name, lines->entity.key), types), args);
 }
 
 /* check_quantity refuses a quantity of a bundle that would divide a required member too finely. */

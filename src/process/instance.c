@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "core/lock.h"
 #include "process/flow.h"
 #include "security/security.h"
 
@@ -274,6 +275,7 @@ lock_others(const Flow *flow, FlowEntity entity, int64 record_id)
 	bool		is_twice = active == entity && active_id == record_id;
 	bool		locks_active = active >= FLOW_KNOWN && !is_twice && !flow_is_gone(flow->org, active, active_id);
 	bool		comes_first = strcmp(flow_entity_name(active), flow_entity_name(entity)) < 0;
+	int			before = core_lock_loosen();	/* a table that calls of ours lock too, such as activity, comes last here */
 
 	if (locks_active && comes_first)
 		flow_lock_record(flow->org, active, active_id);
@@ -281,6 +283,7 @@ lock_others(const Flow *flow, FlowEntity entity, int64 record_id)
 		flow_lock_record(flow->org, entity, record_id);
 	if (locks_active && !comes_first)
 		flow_lock_record(flow->org, active, active_id);
+	core_lock_tighten(before);
 }
 
 /* flow_lock_record locks a record that the caller may change; an unknown one is refused. */

@@ -6,6 +6,7 @@
 
 #include "utils/builtins.h"
 
+#include "core/lock.h"
 #include "process/flow.h"
 #include "process/life.h"
 
@@ -27,6 +28,7 @@ process_next(PG_FUNCTION_ARGS)
 	Flow	   *flow = flow_hold(org, entity, id, process_name, true);
 	FlowStage  *next;
 	int64		next_id;
+	int			before;
 
 	if (flow == NULL)
 		flow = flow_start(org, entity, id, process_name);
@@ -38,7 +40,9 @@ process_next(PG_FUNCTION_ARGS)
 		flow_require(flow, "next_stage");	/* it was there, and somebody deleted it meanwhile */
 	if (flow_record(flow, next->entity) != next_id)
 		flow_keep_record(org, next->entity, next_id);	/* who deletes one that it has waits for the instance */
+	before = core_lock_loosen();	/* a deal that a process comes to from another record is not known before */
 	flow_advance(flow, next, next_id);
+	core_lock_tighten(before);
 	return core_end_text(flow->stage.name);
 }
 
