@@ -94,7 +94,7 @@ suite_isolation() {
 play_level() {
 	trap cluster_stop EXIT
 	CLUSTER=
-	cluster_start && play_specs "$@" >"$OUT/isolation.${1// /_}.out" 2>&1
+	cluster_start && play_specs "$@" >"$OUT/isolation.${1// /_}.out" 2>&1 && ! grep -E 'terminated by signal|PANIC' "$CLUSTER/server.log"
 }
 
 # Those that name their levels themselves are played once.
