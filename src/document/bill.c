@@ -392,6 +392,7 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	int64	   *lines = core_transition_ids(trigdata, "sales_order_product_id", &n);
 	bool		is_by_hand = !core_import_mode &&
 		lifecycle_find_ticket(core_whole(trigdata->tg_relation), TICKET_BIRTH) == NULL;
+	CrmTicket  *counting = lifecycle_find_ticket(core_whole(trigdata->tg_relation), TICKET_WRITE);
 	bool		is_more;
 
 	if (n == 0)
@@ -399,7 +400,7 @@ document_count_invoiced(PG_FUNCTION_ARGS)
 	SPI_connect();
 	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		document_hold_credited(trigdata);
-	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && is_by_hand)
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) && is_by_hand && !(counting && counting->made_by))
 		hold_bundles(org, lines, n);
 	is_more = document_recount(org, lines, n);
 	if (is_by_hand && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))

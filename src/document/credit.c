@@ -393,7 +393,7 @@ document_recount_credited(CrmOrganization *org, int64 credit_note_id)
 static void
 recount(CrmOrganization *org, const int64 *ids, int n)
 {
-	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice_product", .ids = ids, .n = n};
+	CrmTicket	ticket = {.kind = TICKET_WRITE, .table = "invoice_product", .ids = ids, .n = n, .made_by = "create_credit_note"};
 	CrmValue	args[] = {CRM_DATUM(core_int8_array(ids, n))};
 
 	core_run(org, &lock_lines, args);
