@@ -217,7 +217,7 @@ CREATE TABLE assignment_member (
     owner_id bigint NOT NULL REFERENCES owner,    -- User or team.
     sort_order integer NOT NULL DEFAULT 0,    -- Members take turns in this order, then by key.
     weight integer NOT NULL DEFAULT 1,    -- Share: who has weight 2 gets twice as many as who has 1.
-    max_open_records integer,    -- How many open leads he may have to get another; empty = as the policy says.
+    max_open_records integer,    -- How many open leads, of all policies and his own, he may have to get another; empty = as the policy says.
     is_available boolean NOT NULL DEFAULT true,    -- False: gets nothing now.
     away_from date,    -- First day away; empty = no such day.
     away_to date,    -- Last day away; empty with away_from = until further notice.
