@@ -94,7 +94,7 @@ UPDATE crm.lead SET rating = 'cold', estimated_value = 1234.5678 WHERE lead_id =
 UPDATE crm.lead SET rating = 'warm' WHERE lead_id = :lead_id;
 SELECT is(pg_temp.logged() || count(*), '1', 'a queued rule waits') FROM crm.automation_queue;
 SELECT is(event_key, 'updated:' || :lead_id || ':' || (SELECT row_version - 1 FROM crm.lead WHERE lead_id = :lead_id), 'under the key of its event') FROM crm.automation_queue;
-INSERT INTO crm.automation_queue (automation_rule_id, entity, record_id, event, event_key, event_order, due_at) SELECT automation_rule_id, entity, record_id, event, 'x:1:1', 1, now() + interval '1 day' FROM crm.automation_queue;
+INSERT INTO crm.automation_queue (automation_rule_id, entity, record_id, event, event_key, event_order, due_at) SELECT automation_rule_id, entity, record_id, event, 'x:1:1', event_order + 1, now() + interval '1 day' FROM crm.automation_queue;
 SELECT is(ran, 1, 'run_due_automation() runs what is due') FROM sales_crm.run_due_automation("limit" => 10);
 SELECT is(pg_temp.logged(), 'hot cold 1234.5700', 'with new and old as they were, to the cent');
 DELETE FROM crm.automation_queue;

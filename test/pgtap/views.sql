@@ -3,7 +3,7 @@
 \set QUIET on
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(67);
+SELECT plan(68);
 
 SELECT sales_crm.create_organization('pgtap_views');
 SET LOCAL sales_crm.organization = 'pgtap_views';
