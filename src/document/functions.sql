@@ -28,7 +28,7 @@ COMMENT ON FUNCTION close_quote(bigint, text, text) IS 'Closes an active quote (
 
 CREATE FUNCTION revise_quote(quote_id bigint, OUT quote_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_revise_quote';
-COMMENT ON FUNCTION revise_quote(bigint) IS 'Makes the next revision of an active or closed quote: a draft with the same number, the highest revision plus one, and all lines; an active one is closed as revised. Returns the new key. Errors: 22004, P0002, SC001 draft or won, SC011 another revision is open. Rule: D§3.5.';
+COMMENT ON FUNCTION revise_quote(bigint) IS 'Makes the next revision of an active or closed quote: a draft with the same number, the highest revision plus one, and all lines; an active one is closed as revised. Returns the new key. Errors: 22004, P0002, SC001 draft or won, SC011 another revision is open, 40001 the quote moved to another deal meanwhile: do the transaction again. Rule: D§3.5.';
 
 CREATE FUNCTION accept_quote(
     quote_id bigint,
@@ -37,7 +37,7 @@ CREATE FUNCTION accept_quote(
     quote_product_ids bigint[] DEFAULT NULL,
     OUT sales_order_id bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'document_accept_quote';
-COMMENT ON FUNCTION accept_quote(bigint, boolean, boolean, bigint[]) IS 'The customer accepts an active quote: it is won, an order with locked prices is made, the other open quotes of the opportunity are closed as canceled, and an open opportunity is won with the order''s total. quote_product_ids: optional or alternative lines the customer takes; an alternative with alternative_to_id takes that line''s place. Returns the key of the order. Errors: 22004, P0002, 22023 a line that cannot be chosen or two alternatives of one line, SC001 not active, SC004 other open quotes while close_other_quotes is false, SC013 validity over. Rule: D§3.5, the process description.';
+COMMENT ON FUNCTION accept_quote(bigint, boolean, boolean, bigint[]) IS 'The customer accepts an active quote: it is won, an order with locked prices is made, the other open quotes of the opportunity are closed as canceled, and an open opportunity is won with the order''s total. quote_product_ids: optional or alternative lines the customer takes; an alternative with alternative_to_id takes that line''s place. Returns the key of the order. Errors: 22004, P0002, 22023 a line that cannot be chosen or two alternatives of one line, SC001 not active, SC004 other open quotes while close_other_quotes is false, SC013 validity over, 40001 the quote moved to another deal meanwhile: do the transaction again. Rule: D§3.5, the process description.';
 
 CREATE FUNCTION create_order_from_quote(quote_id bigint, OUT sales_order_id bigint)
   LANGUAGE c AS 'MODULE_PATHNAME', 'document_order_quote';
