@@ -1,6 +1,6 @@
 # make demo      sets up what is missing, installs, shows one sale from the lead to the paid invoice
 # make test      sets up what is missing, installs, runs every suite; make test SUITES="lint pgtap" runs some
-# make test_long the suites that take longer: other seeds, sqlsmith, a decoy for all of pg_catalog, a longer fuzz, a longer stress, a session's memory, valgrind, sanitizers
+# make test_long the suites that take longer: the specs at the upper isolation levels, other seeds, sqlsmith, a decoy for all of pg_catalog, a longer fuzz, a longer stress, a session's memory, valgrind, sanitizers
 # make lint | real_data | property | fuzz | stress | bench      one of them alone; make property SEED=7 DOCUMENTS=500 plays seed 7 again, make fuzz SEED=7 MINUTES=30 attacks longer,
 #                make stress SEED=7 MINUTES=10 lets eight sessions and kills of the server go on longer
 # make | make install | make installcheck | make clean      as for any PostgreSQL extension
@@ -108,7 +108,7 @@ test:
 	@bash test/run.sh $(SUITES)
 lint real_data property fuzz stress:
 	@bash test/run.sh $@
-LONG_SUITES = chance sqlsmith decoys long_fuzz long_stress memory valgrind sanitized
+LONG_SUITES = levels chance sqlsmith decoys long_fuzz long_stress memory valgrind sanitized
 test_long:
 	@bash test/run.sh $(LONG_SUITES)
 demo:
