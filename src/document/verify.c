@@ -145,7 +145,7 @@ static CrmCheck checks[] = {
 			"AND (l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, jsonb_path_query_array(l.tax_details, '$[*].percentage')) "
 			"IS DISTINCT FROM (p.price_per_unit, p.volume_discount_amount, p.manual_discount_percentage, jsonb_path_query_array(p.tax_details, '$[*].percentage'))) "
 			"AND EXISTS (SELECT FROM @sales_order_product l WHERE l.sales_order_id = o.sales_order_id AND l.line_kind = 'standard')"}},
-	{"billed_beyond_total", "sales_order", {	/* by invoices that calls made and nobody wrote on */
+	{"billed_beyond_total", "sales_order", {	/* by invoices that calls made and nobody wrote on; a down payment comes on top until it is deducted */
 			.sql = "SELECT o.sales_order_id, 'total ' || o.total_amount || ', its invoices come to ' || s.total FROM @sales_order o "
 			"JOIN @currency c USING (currency_code), LATERAL (SELECT sum(v.total_amount) AS total, sum(v.freight_amount) AS freight, "
 			"max(v.created_at) AS last, count(*) AS n FROM @invoice v WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') s, "
@@ -153,7 +153,9 @@ static CrmCheck checks[] = {
 			"OR v.invoice_type = 'down_payment') AND (i.row_version = 1 OR i.quantity_credited <> 0)), false) AS untouched "
 			"FROM @invoice v JOIN @invoice_product i USING (invoice_id) WHERE v.sales_order_id = o.sales_order_id AND v.state <> 'canceled') i "
 			"WHERE s.total > o.total_amount + 2 * (s.n + i.n) * power(10::numeric, -c.decimals) AND i.untouched AND s.freight <= o.freight_amount "
-			"AND o.total_amount >= 0 AND o.modified_at <= s.last AND NOT EXISTS (SELECT FROM @sales_order_product l "
+			"AND o.total_amount >= 0 AND o.modified_at <= s.last "
+			"AND NOT EXISTS (SELECT FROM @invoice d WHERE d.sales_order_id = o.sales_order_id AND " DOCUMENT_NOT_DEDUCTED ") "
+			"AND NOT EXISTS (SELECT FROM @sales_order_product l "
 			"WHERE l.sales_order_id = o.sales_order_id AND (l.quantity < 0 OR l.extended_amount < 0 OR l.quantity_invoiced > l.quantity OR l.quantity_returned <> 0 OR l.modified_at > s.last "
 			"OR EXISTS (SELECT FROM @invoice_product p WHERE p.sales_order_product_id = l.sales_order_product_id "	/* priced anew between two invoices */
 			"AND (l.price_per_unit, l.volume_discount_amount, l.manual_discount_percentage, l.tax_category) "
