@@ -27,7 +27,8 @@ static bool takes_all(const CrmProgressList *list, const CrmParts *parts);
 static void keep_deductions(const Credited *invoice, const CrmProgressList *list, const CrmParts *parts);
 static void refuse_nothing(const Credited *invoice);
 static void write_header(CrmOrganization *org, CrmStatement *statement, int64 invoice_id, int64 credit_id, bool is_last);
-static void check_down_payment(CrmOrganization *org, int64 id, const char *number);
+static void check_taken_back(CrmOrganization *org, int64 id, const char *what);
+static void check_down_payment(CrmOrganization *org, int64 id, const char *number, const char *what);
 static void recount(CrmOrganization *org, const int64 *ids, int n);
 static void refuse_change(const CrmRow *row, const char *detail);
 
@@ -330,20 +331,46 @@ document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number
 				 errhint("Use cancel_invoice() on the credit notes first, or create_credit_note() for the rest."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 	document_require_not_deducted(org, invoice_id, number, "canceled");
+	check_taken_back(org, invoice_id, "canceled");
+}
+
+/*
+ * document_keep_deleted refuses to delete a credit note that could not be
+ * canceled either: its row is locked by then, as cancel_invoice() does.
+ */
+void
+document_keep_deleted(CrmRow *row)
+{
+	int64		id = row_int8(row, "invoice_id");
+
+	if (core_import_mode || row_is_null(row, "credited_invoice_id"))
+		return;
+	SPI_connect();
+	document_hold_to_cancel(row->org, id);
+	check_taken_back(row->org, id, "deleted");
+	SPI_finish();
+}
+
+/* check_taken_back refuses to take a credit note back that gave a down payment back, or is one's, and leave that deducted otherwise than it is. */
+static void
+check_taken_back(CrmOrganization *org, int64 id, const char *what)
+{
+	CrmValue	args[] = {CRM_INT8(id)};
+
 	if (core_run_newest(org, &find_lost_deduction, args) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
-				 errmsg("the credit note cannot be canceled: it gave a down payment back"),
+				 errmsg("the credit note cannot be %s: it gave a down payment back", what),
 				 errdetail("Down payment %s is canceled, credited or deducted again.", core_result_text(0, 1)),
 				 errhint("Make a new invoice instead."),
 				 err_generic_string(PG_DIAG_TABLE_NAME, "invoice")));
 	if (core_run(org, &lock_credited_invoice, args) > 0 && strcmp(core_result_name(0, 1), "down_payment") == 0)
-		check_down_payment(org, core_result_int8(0, 2), core_result_name(0, 3));
+		check_down_payment(org, core_result_int8(0, 2), core_result_name(0, 3), what);
 }
 
 /* check_down_payment keeps a down payment credited that no invoice could deduct any more, or one does as it is. */
 static void
-check_down_payment(CrmOrganization *org, int64 id, const char *number)
+check_down_payment(CrmOrganization *org, int64 id, const char *number, const char *what)
 {
 	CrmValue	args[] = {CRM_INT8(id)};
 
@@ -353,7 +380,7 @@ check_down_payment(CrmOrganization *org, int64 id, const char *number)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CRM_ALREADY_CONVERTED),
-			 errmsg("the credit note cannot be canceled: no invoice would deduct the down payment"),
+			 errmsg("the credit note cannot be %s: no invoice would deduct the down payment", what),
 			 errdetail("Invoice %s is the last one of the order, and was made without down payment %s.",
 					   core_result_text(0, 1), number),
 			 errhint("Cancel that invoice first."),

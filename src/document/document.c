@@ -70,7 +70,7 @@ CrmDocument document_order = {
 };
 CrmDocument document_invoice = {
 	.entity = {.name = "invoice", .key = "invoice_id", .label = "invoice", .title = "invoice_number",
-	.computed = invoice_computed, .complete = complete_invoice},
+	.computed = invoice_computed, .complete = complete_invoice, .before_delete = document_keep_deleted},
 	.lines = {.entity = {.name = "invoice_product", .key = "invoice_product_id", .label = "invoice line",
 			.computed = pricing_line_computed, .complete = complete_invoice_line, .before_delete = keep_line},
 	.header = &document_invoice.entity, .date_column = "invoice_date", .has_lock = true},

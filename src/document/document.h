@@ -177,6 +177,7 @@ extern void document_finish_credit(CrmOrganization *org, const CrmConversion *co
 								   int64 source_id, int64 target_id);
 extern void document_hold_to_cancel(CrmOrganization *org, int64 invoice_id);
 extern void document_check_cancel(CrmOrganization *org, int64 invoice_id, const char *number);
+extern void document_keep_deleted(CrmRow *row);
 extern void document_hold_credited(TriggerData *trigdata);
 extern void document_recount_credited(CrmOrganization *org, int64 credit_note_id);
 extern void document_keep_credit(CrmRow *row, const CrmTicket *ticket);

@@ -2,7 +2,7 @@
 \ir ../lib/pgtap.sql
 BEGIN;
 \ir ../lib/documents.sql
-SELECT plan(103);
+SELECT plan(104);
 
 -- An order of 3 pieces at 10.005 and 1 at 100, tax 10 and 1, discount 10 % and 5, freight 7: lines 130.02 - 13 - 5 + 7 + 11 = 130.02.
 CREATE FUNCTION new_order() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -153,6 +153,7 @@ SELECT remember('d1', invoice_id) FROM sales_crm.create_down_payment_invoice(sal
 SELECT remember('c1', invoice_id) FROM sales_crm.create_credit_note(invoice_id => id('d1')) \gset
 SELECT bill('i1') \gset
 SELECT refused($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'SC011', 'no invoice would deduct it any more');
+SELECT refused($$DELETE FROM invoice WHERE invoice_id = id('c1')$$, 'SC011', 'nor when the credit note is deleted');
 SELECT sales_crm.cancel_invoice(invoice_id => id('i1')) \gset
 SELECT lives_ok($$SELECT sales_crm.cancel_invoice(invoice_id => id('c1'))$$, 'while the order is open it may come back');
 SELECT bill('i2') \gset
