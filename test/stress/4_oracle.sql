@@ -82,9 +82,12 @@ CREATE VIEW stress.wrong_cash AS
         OR (v.state || '/' || v.status_reason) NOT IN (CASE WHEN v.state = 'canceled' THEN 'canceled/canceled' WHEN v.state = 'paid' AND v.balance_amount = 0 THEN 'paid/complete' WHEN p.payments > 0 THEN 'paid/partial' ELSE 'active/new' END)
         OR (p.payments > 0 AND v.state <> 'paid') OR (v.invoice_type <> 'credit_note' AND v.balance_amount < 0)
     UNION ALL
-    SELECT 'orders are not billed beyond their total', o.sales_order_id, format('total %s, invoices %s', o.total_amount, sum(v.total_amount))
-    FROM crm.sales_order AS o JOIN crm.invoice AS v USING (sales_order_id) JOIN crm.currency AS c ON c.currency_code = o.currency_code WHERE v.state <> 'canceled'
-    GROUP BY o.sales_order_id, c.decimals HAVING sum(v.total_amount) > o.total_amount + count(*) * power(10::numeric, -c.decimals)
+    -- The goods alone: a down payment counts once an invoice deducts it, which the last one does.
+    SELECT 'orders are not billed beyond their total', o.sales_order_id, format('total %s, goods on invoices %s', o.total_amount, sum(v.total_amount - d.amount))
+    FROM crm.sales_order AS o JOIN crm.invoice AS v USING (sales_order_id) JOIN crm.currency AS c ON c.currency_code = o.currency_code LEFT JOIN crm.invoice AS r ON r.invoice_id = v.credited_invoice_id,
+    LATERAL (SELECT coalesce(sum(l.extended_amount), 0) AS amount FROM crm.invoice_product AS l WHERE l.invoice_id = v.invoice_id AND l.down_payment_invoice_id IS NOT NULL) AS d
+    WHERE v.state <> 'canceled' AND v.invoice_type <> 'down_payment' AND coalesce(r.invoice_type, '') <> 'down_payment'
+    GROUP BY o.sales_order_id, c.decimals HAVING sum(v.total_amount - d.amount) > o.total_amount + count(*) * power(10::numeric, -c.decimals)
     UNION ALL
     SELECT 'down payments are deducted once', d.invoice_id, format('%s times', -sum(l.quantity)) FROM crm.invoice AS d JOIN crm.invoice_product AS l ON l.down_payment_invoice_id = d.invoice_id JOIN crm.invoice AS f ON f.invoice_id = l.invoice_id AND f.state <> 'canceled'
     GROUP BY d.invoice_id HAVING -sum(l.quantity) NOT IN (0, 1);
