@@ -103,7 +103,7 @@ $(SHAPES_H): FORCE
 
 FORCE:
 
-SUITES = lint regress pgtap isolation tap real_data property fuzz stress
+SUITES = lint regress pgtap isolation tap real_data property fuzz
 test:
 	@bash test/run.sh $(SUITES)
 lint real_data property fuzz stress:

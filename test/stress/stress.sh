@@ -99,7 +99,7 @@ report() {
 	check "deadlocks under 0.1 % of calls" "SELECT count(*) FILTER (WHERE sqlstate = '40P01'), count(*) FROM stress.answer HAVING count(*) FILTER (WHERE sqlstate = '40P01') > count(*) * 0.001"
 	check "each kind of call was done" "SELECT a.kind FROM stress.action AS a WHERE NOT EXISTS (SELECT FROM stress.answer AS s WHERE s.kind = a.kind AND s.sqlstate = '00000') AND weight > 1"
 	check "no statement outlives its timeout by two seconds" "SELECT line FROM (VALUES (\$x\$$(head -c 4000 "$OUT/overruns")\$x\$)) AS v (line) WHERE line <> ''"
-	check "nothing but the kills stopped the server" "SELECT line FROM (VALUES (\$x\$$(grep -aE 'terminated by signal|PANIC|TRAP|XX000' "$CLUSTER/server.log" | grep -av 'signal 9' | head -c 4000)\$x\$)) AS v (line) WHERE line <> ''"
+	check "nothing but the kills stopped the server" "SELECT line FROM (VALUES (\$x\$$(grep -aE 'server process .* was terminated by signal|PANIC|TRAP|XX000' "$CLUSTER/server.log" | grep -av 'signal 9' | head -c 4000)\$x\$)) AS v (line) WHERE line <> ''"
 }
 
 passed=0 failed=0
