@@ -242,7 +242,6 @@ outbox_read(PG_FUNCTION_ARGS)
 	int32		limit = core_limit_argument(fcinfo, 1, 100);
 	CrmOrganization *org;
 	CrmValue	args[2];
-
 	int			n_open = 0;
 	Reader		reader;
 	bool		has_places;

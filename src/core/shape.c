@@ -14,7 +14,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -211,11 +210,10 @@ require_kind(Relation rel)
 static const char *
 name_of_whole(Relation rel)
 {
-	Oid			whole;
+	Oid			whole = core_whole(rel);
 
-	if (!rel->rd_rel->relispartition)
+	if (whole == RelationGetRelid(rel))
 		return RelationGetRelationName(rel);
-	whole = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
 	return get_rel_namespace(whole) == RelationGetNamespace(rel) ? get_rel_name(whole) : RelationGetRelationName(rel);
 }
 
